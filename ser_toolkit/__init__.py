@@ -1,0 +1,96 @@
+"""ser-toolkit: speech emotion recognition from mel spectrograms and GeMAPS, built from plugins.
+
+Importing this package loads pluggy and nothing else; the functions below import what they need when called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ser_toolkit.inference.model import Model
+    from ser_toolkit.plugin_registry import Registry
+    from ser_toolkit.training.config import TrainConfig
+    from ser_toolkit.training.progress import Progress
+    from ser_toolkit.training.results import TrainResult
+
+__all__ = ["__version__", "hookimpl", "hookspec", "load", "registry", "train"]
+
+__version__ = "0.1.0"
+
+hookspec = pluggy.HookspecMarker("ser_toolkit")
+"""Marks a hook specification; used in `ser_toolkit.hookspecs` only."""
+
+hookimpl = pluggy.HookimplMarker("ser_toolkit")
+"""Marks a plugin's implementation of a hook."""
+
+
+def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
+    """Open a trained model.
+
+    Parameters
+    ----------
+    model : str or path, optional
+        An exported ``.onnx`` file, or the name of a bundled model; default: the bundled model.
+    device : str, optional
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+
+    Returns
+    -------
+    Model
+        With ``predict(path | array, sr)`` and ``stream(blocks, sr)``.
+
+    Raises
+    ------
+    ModelError, RecipeError
+        If the file is missing, damaged, foreign, or needs a plugin that is not installed.
+    DeviceError
+        If the device that was asked for is not there.
+
+    Examples
+    --------
+    >>> import ser_toolkit
+    >>> model = ser_toolkit.load()
+    >>> result = model.predict("examples/audio/calm-low.wav")
+    >>> sorted(result.probabilities)
+    ['anger', 'happiness', 'neutral', 'sadness']
+    """
+    from ser_toolkit.inference.model import Model
+
+    return Model.open(model, device=device)
+
+
+def train(
+    manifests: Sequence[str | Path] | str | Path,
+    *,
+    config: TrainConfig | Mapping[str, Any] | None = None,
+    out: str | Path = "runs/train",
+    device: str = "auto",
+    resume: bool = False,
+    speaker_pattern: str | None = None,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Train a model and write a run folder; see `ser_toolkit.training.run.train`."""
+    from ser_toolkit.training.run import train as run
+
+    return run(
+        manifests,
+        config=config,
+        out=out,
+        device=device,
+        resume=resume,
+        speaker_pattern=speaker_pattern,
+        progress=progress,
+    )
+
+
+def registry() -> Registry:
+    """Plugins of this environment and what they register; see `ser_toolkit.plugin_registry.Registry`."""
+    from ser_toolkit.plugin_registry import default_registry
+
+    return default_registry()

@@ -1,0 +1,249 @@
+"""From a recording to the features of its windows: one code path for training and inference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_toolkit.errors import ComponentError
+from ser_toolkit.interfaces import FeatureExtractor, FeatureSpec, Scope, SlidingFeatureExtractor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_toolkit.data.segments import Segmentation
+
+__all__ = ["Block", "FeatureSet", "probe", "probe_signal", "slide"]
+
+BLOCK = 64
+"""Most windows that `FeatureSet.blocks` holds at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Features of consecutive windows.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, shape (n,)
+        First sample of each window.
+    features : dict
+        Input name to list of n float32 arrays, each of the extractor's shape.
+    """
+
+    starts: NDArray[np.int64]
+    features: dict[str, list[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet:
+    """Extractors with the windows that they see.
+
+    Parameters
+    ----------
+    extractors : mapping of str to FeatureExtractor
+        By input name of the network.
+    segmentation : Segmentation
+        Windows of a recording.
+    sr : int
+        Sample rate in Hz of all audio.
+    scopes : mapping of str to {"segment", "recording"}, optional
+        Which extractors see the whole recording; the others see a window.
+    """
+
+    extractors: Mapping[str, FeatureExtractor]
+    segmentation: Segmentation
+    sr: int
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+
+    def specs(self) -> dict[str, FeatureSpec]:
+        """Shape of each feature; axes that vary from window to window are None."""
+        n_window = self.segmentation.n_window(self.sr)
+        return {
+            key: extractor.spec(None if self.scopes.get(key) == "recording" else n_window, self.sr)
+            for key, extractor in self.extractors.items()
+        }
+
+    def blocks(self, y: NDArray[np.float32], *, size: int = BLOCK) -> Iterator[Block]:
+        """Features of all windows of a recording, in order, a bounded number at a time.
+
+        Parameters
+        ----------
+        y : ndarray of float32, shape (n_samples,)
+            Mono audio at `sr`.
+        size : int, optional
+            Most windows in a block.
+
+        Yields
+        ------
+        Block
+            None at all if the segmentation drops the whole recording.
+
+        Raises
+        ------
+        ComponentError
+            If an extractor breaks its own spec or gives a value that is not finite.
+        """
+        starts = self.segmentation.starts(len(y), self.sr)
+        if not len(starts):
+            return
+        whole = {
+            key: self._checked(key, extractor(y, self.sr), len(y))
+            for key, extractor in self.extractors.items()
+            if self.scopes.get(key) == "recording"
+        }
+        for first in range(0, len(starts), size):
+            part = starts[first : first + size]
+            features = {
+                key: [whole[key]] * len(part) if key in whole else self._windows(key, extractor, y, part)
+                for key, extractor in self.extractors.items()
+            }
+            yield Block(starts=part, features=features)
+
+    def _windows(
+        self, key: str, extractor: FeatureExtractor, y: NDArray[np.float32], starts: NDArray[np.int64]
+    ) -> list[NDArray[np.float32]]:
+        n_window = self.segmentation.n_window(self.sr) or len(y)
+        n_hop = self.segmentation.n_hop(self.sr)
+        inside = starts + n_window <= len(y)
+        regular = starts[inside & (starts % n_hop == 0)]
+        shared: dict[int, NDArray[np.float32]] = {}
+        if len(regular) > 1 and isinstance(extractor, SlidingFeatureExtractor):
+            rows = slide(
+                extractor,
+                y,
+                self.sr,
+                n_window=n_window,
+                n_hop=n_hop,
+                start=int(regular[0]),
+                count=len(regular),
+            )
+            shared = dict(zip(regular.tolist(), rows, strict=True))
+            anchored = starts[inside & (starts % n_hop != 0)]
+            if extractor.sliding_agreement < 1:
+                # the window aligned to the end: a pass of its own, whose grid ends where it starts
+                for start in anchored.tolist():
+                    shared[start] = slide(extractor, y, self.sr, n_window=n_window, n_hop=n_hop, start=start, count=1)[
+                        0
+                    ]
+        return [
+            self._checked(key, shared[s] if s in shared else extractor(self._window(y, s), self.sr), n_window)
+            for s in starts.tolist()
+        ]
+
+    def _window(self, y: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+        return self.segmentation.window(y, self.sr, start=start)
+
+    def _checked(self, key: str, value: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
+        extractor = self.extractors[key]
+        shape = extractor.spec(n_samples, self.sr).shape
+        got = np.shape(value)
+        if len(got) != len(shape) or any(want is not None and want != n for want, n in zip(shape, got, strict=True)):
+            raise ComponentError(f"feature {key!r} ({extractor.name}) gave shape {got}, its spec says {shape}")
+        if not np.isfinite(value).all():
+            raise ComponentError(f"feature {key!r} ({extractor.name}) gave values that are not finite")
+        return np.asarray(value, dtype=np.float32)
+
+
+def slide(
+    extractor: SlidingFeatureExtractor,
+    y: NDArray[np.float32],
+    sr: int,
+    *,
+    n_window: int,
+    n_hop: int,
+    start: int,
+    count: int,
+) -> NDArray[np.float32]:
+    """Some of the windows of a recording in one pass over no more audio than they need.
+
+    The chunk begins on the grid ``start + k * n_hop`` with at least ``extractor.context_s`` of audio on either
+    side where the recording has it, so that the numbers are those of one pass over everything.
+
+    Parameters
+    ----------
+    extractor : SlidingFeatureExtractor
+        The extractor.
+    y : ndarray of float32, shape (n_samples,)
+        The whole recording.
+    sr : int
+        Sample rate in Hz.
+    n_window, n_hop : int
+        Window and hop in samples.
+    start : int
+        First sample of the first window.
+    count : int
+        Number of windows.
+
+    Returns
+    -------
+    ndarray of float32, shape (count, *spec.shape)
+        One row a window.
+
+    Raises
+    ------
+    ComponentError
+        If the extractor returns fewer windows than the audio holds.
+    """
+    n_context = math.ceil(extractor.context_s * sr)
+    before = min(math.ceil(n_context / n_hop), start // n_hop)
+    first = start - before * n_hop
+    stop = start + (count - 1) * n_hop + n_window
+    rows = extractor.sliding(y[first : min(len(y), stop + n_context)], sr, n_window=n_window, n_hop=n_hop)
+    if len(rows) < before + count:
+        raise ComponentError(
+            f"{extractor.name}.sliding gave {len(rows)} windows where the audio holds {before + count}"
+        )
+    return rows[before : before + count]
+
+
+def probe_signal(sr: int) -> NDArray[np.float32]:
+    """Fixed test sound: 3 s of a gliding, trembling voice-like tone.
+
+    Parameters
+    ----------
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (3 * sr,)
+        Harmonics of a fundamental that rises from 110 to 220 Hz, amplitude modulated at 4 Hz, peak 0.5.
+    """
+    t = np.arange(3 * sr) / sr
+    phase = 2 * np.pi * (110 * t + (220 - 110) / (2 * 3) * t**2)
+    harmonics = sum(np.sin(k * phase) / k for k in range(1, 16))
+    y = harmonics * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * t))
+    return np.asarray(0.5 * y / np.abs(y).max(), dtype=np.float32)
+
+
+def probe(extractor: FeatureExtractor, sr: int) -> tuple[float, float, float]:
+    """Fingerprint of what an extractor computes here, to notice a library that computes something else.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor
+        The extractor.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    tuple of float
+        Mean, standard deviation, and the mean product with a fixed cosine, of its values on `probe_signal`;
+        six significant digits.
+    """
+    values = np.asarray(extractor(probe_signal(sr), sr), dtype=np.float64).ravel()
+    pattern = np.cos(0.7 * np.arange(values.size))
+    mean, deviation, product = (float(f"{v:.6g}") for v in (values.mean(), values.std(), (values * pattern).mean()))
+    return mean, deviation, product
+
+
+def probes_differ(recorded: tuple[float, ...], here: tuple[float, ...]) -> bool:
+    """Whether two fingerprints differ by more than rounding: 0.1 % of the feature's spread."""
+    scale = max(abs(recorded[1]) if len(recorded) > 1 else 0.0, 1e-6)
+    return len(recorded) != len(here) or any(abs(a - b) > 1e-3 * scale for a, b in zip(recorded, here, strict=True))

@@ -1,0 +1,260 @@
+"""What plugins implement. Needs numpy only, and that for its types alone.
+
+A *component* is a frozen, keyword-only dataclass. Its fields are its configuration, so that a recipe can store
+it and re-create it; two class variables give it a name and a version::
+
+    @dataclass(frozen=True, kw_only=True)
+    class ZeroCrossings:
+        name: ClassVar[str] = "zero-crossings"
+        version: ClassVar[int] = 1
+        context_s: ClassVar[float] = 0.0
+        n_bands: int = 4
+
+Field types may be any JSON-serialisable type that pydantic understands; bounds are written with
+``Annotated[int, annotated_types.Ge(1)]`` and checked whenever a component is made from a configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = [
+    "ClassicalModel",
+    "Component",
+    "FeatureExtractor",
+    "FeatureSpec",
+    "Kind",
+    "Loss",
+    "NeuralModel",
+    "Scope",
+    "SlidingFeatureExtractor",
+    "TargetSpec",
+]
+
+Kind = Literal["feature", "model", "loss"]
+"""Kind of a component; one hook each, see `ser_toolkit.hookspecs`."""
+
+Scope = Literal["segment", "recording"]
+"""Whether a feature is extracted from each segment or once from the whole recording."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSpec:
+    """Shape and meaning of one feature of one segment.
+
+    Parameters
+    ----------
+    shape : tuple of (int or None)
+        Shape without the batch axis: ``(88,)``, ``(1, 128, 376)``. ``None`` marks an axis that varies with the
+        length of the segment; a network then also gets ``<feature>_length``, the number of valid entries
+        along the first such axis, as int64 of shape (batch,).
+    axes : tuple of str
+        One name per axis: ``("channel", "mel", "frame")``. Axes called ``"frame"`` run over time:
+        standardization pools over them, so that a spectrogram has one mean and deviation per band.
+    unit : str
+        Unit of the values: ``"dB"``, ``"Hz"``; ``"mixed"`` if each entry has its own.
+    names : tuple of str, optional
+        Names of the entries along the ``"feature"`` axis of a vector.
+
+    Notes
+    -----
+    Generic networks choose a branch by the number of axes, never by the name of a feature: 1 is a vector,
+    2 a sequence (frame, feature), 3 an image (channel, height, width).
+    """
+
+    shape: tuple[int | None, ...]
+    axes: tuple[str, ...]
+    unit: str
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != len(self.axes):
+            raise ValueError(
+                f"shape {self.shape} has {len(self.shape)} axes but axes {self.axes} names {len(self.axes)}"
+            )
+        if any(n is not None and n < 1 for n in self.shape):
+            raise ValueError(f"shape {self.shape}: every axis must be None or at least 1")
+        if self.names and self.shape != (len(self.names),):
+            raise ValueError(f"{len(self.names)} names do not fit shape {self.shape}")
+
+    @property
+    def role(self) -> Literal["vector", "sequence", "image"]:
+        """Branch that a generic network gives this feature."""
+        roles: dict[int, Literal["vector", "sequence", "image"]] = {1: "vector", 2: "sequence", 3: "image"}
+        if len(self.shape) not in roles:
+            raise ValueError(f"a feature has 1 to 3 axes, this one {len(self.shape)}: {self.axes}")
+        return roles[len(self.shape)]
+
+    @property
+    def varies(self) -> bool:
+        """Whether an axis depends on the length of the segment."""
+        return None in self.shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSpec:
+    """What a model predicts.
+
+    Parameters
+    ----------
+    name : str
+        ``"emotion"``; also the name of the output of an exported model.
+    kind : {"class", "multilabel", "regression"}
+        This release trains ``"class"``; the other kinds are reserved.
+    labels : tuple of str
+        The classes, or the names of the dimensions of a regression.
+    """
+
+    name: str
+    kind: Literal["class", "multilabel", "regression"]
+    labels: tuple[str, ...]
+
+
+@runtime_checkable
+class Component(Protocol):
+    """Anything that a plugin registers: a frozen, keyword-only dataclass.
+
+    Attributes
+    ----------
+    name : str
+        Unique within its kind; lower case, digits and dashes.
+    version : int
+        Raised by one whenever the same configuration would give other numbers.
+
+    Notes
+    -----
+    An optional class variable ``libraries: tuple[str, ...]`` names the distributions whose versions can change
+    the numbers; the recipe records them.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+
+@runtime_checkable
+class FeatureExtractor(Component, Protocol):
+    """Turns a segment of audio into an array.
+
+    Attributes
+    ----------
+    context_s : float
+        Seconds of neighbouring audio on either side that change what `sliding` gives for a window; 0 without.
+    """
+
+    context_s: ClassVar[float]
+
+    def __hash__(self) -> int:
+        """Frozen dataclasses have one; caches per configuration rest on it."""
+        ...
+
+    def spec(self, n_samples: int | None, sr: int) -> FeatureSpec:
+        """Shape of the result for a segment of `n_samples` at `sr` Hz; ``None``: segments of any length."""
+        ...
+
+    def __call__(self, y: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+        """Feature of one segment.
+
+        Parameters
+        ----------
+        y : ndarray of float32, shape (n_samples,)
+            Mono audio, nominally within [-1, 1]; values outside are clipped, the array is left untouched.
+        sr : int
+            Sample rate in Hz.
+
+        Returns
+        -------
+        ndarray of float32
+            Of exactly the shape that `spec` gives, finite and writable.
+        """
+        ...
+
+
+@runtime_checkable
+class SlidingFeatureExtractor(FeatureExtractor, Protocol):
+    """Extractor that computes all windows of a recording in one pass.
+
+    Attributes
+    ----------
+    sliding_agreement : float
+        How well `sliding` agrees with calling the extractor on each window by itself: 1.0 promises the same
+        numbers but for rounding; less promises that, across the windows of a recording, the median over all
+        values of the Pearson correlation is at least this. May depend on the configuration (a property).
+    """
+
+    @property
+    def sliding_agreement(self) -> float:
+        """Least agreement between `sliding` and single calls, 0 to 1."""
+        ...
+
+    def sliding(self, y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> NDArray[np.float32]:
+        """All full windows ``y[i * n_hop : i * n_hop + n_window]``, shape (n_windows, *spec.shape)."""
+        ...
+
+
+@runtime_checkable
+class NeuralModel(Component, Protocol):
+    """A network, described by its configuration and built for given inputs."""
+
+    def build(self, inputs: Mapping[str, FeatureSpec], targets: Sequence[TargetSpec]) -> torch.nn.Module:
+        """Network for these inputs and targets.
+
+        Parameters
+        ----------
+        inputs : mapping of str to FeatureSpec
+            The features in the order of the recipe. Choose branches by `FeatureSpec.role`.
+        targets : sequence of TargetSpec
+            What to predict.
+
+        Returns
+        -------
+        torch.nn.Module
+            Its ``forward(**features)`` takes one float32 tensor (batch, *shape) per input, already
+            standardized, and an int64 ``<name>_length`` (batch,) for each input whose shape varies; it
+            returns ``{target.name: (batch, len(target.labels))}``: logits of a class target.
+
+        Raises
+        ------
+        ComponentError
+            If the model has no use for an input, or lacks one that it needs.
+        """
+        ...
+
+
+@runtime_checkable
+class ClassicalModel(Component, Protocol):
+    """A scikit-learn estimator over the concatenated, standardized, flattened features."""
+
+    def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
+        """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class)."""
+        ...
+
+
+@runtime_checkable
+class Loss(Component, Protocol):
+    """A training loss."""
+
+    def build(self, target: TargetSpec, class_counts: Sequence[int]) -> torch.nn.Module:
+        """Loss for one target.
+
+        Parameters
+        ----------
+        target : TargetSpec
+            What is predicted.
+        class_counts : sequence of int
+            Training segments per class, in the order of ``target.labels``.
+
+        Returns
+        -------
+        torch.nn.Module
+            ``forward(logits, target)``: logits (batch, classes) in any float type, target either int64
+            class indices (batch,) or soft labels (batch, classes) that sum to 1; gives a scalar, the mean
+            over the batch, computed in float32.
+        """
+        ...

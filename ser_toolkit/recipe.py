@@ -1,0 +1,389 @@
+"""The recipe: everything about a trained model but its weights, as JSON that says what and never how.
+
+A recipe names components and integer versions, never class paths; it holds no code, no pickle and no file paths.
+It travels in the metadata of an exported model (key `METADATA_KEY`) and beside the weights of a run folder.
+Reading one executes nothing, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+import ser_toolkit
+from ser_toolkit.components import create, describe, to_config
+from ser_toolkit.data.segments import Segmentation
+from ser_toolkit.errors import ComponentError, ConfigError, RecipeError, SerToolkitError
+from ser_toolkit.interfaces import Scope, TargetSpec
+
+if TYPE_CHECKING:
+    from ser_toolkit.interfaces import Component, FeatureExtractor, Kind
+    from ser_toolkit.plugin_registry import Registry
+
+__all__ = ["METADATA_KEY", "Calibration", "ComponentEntry", "FeatureEntry", "Recipe", "Target", "Training"]
+
+METADATA_KEY = "ser_toolkit.recipe"
+"""Key of the recipe in the metadata of an ONNX file."""
+
+_MAX_CHARACTERS = 8_000_000
+_MAX_DEPTH = 12
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Dist = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*)( [A-Za-z0-9.+!_-]+)?$", max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ComponentEntry(_Part):
+    """One component: who it is and how it is configured.
+
+    Parameters
+    ----------
+    name, version : str, int
+        The component's own; the version must be the installed one's.
+    dist : str
+        Distribution that it came from, with version: ``"ser-toolkit 0.1.0"``.
+    config : dict
+        Every field, defaults included, as JSON values.
+    """
+
+    name: Name
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    dist: Dist
+    config: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _no_paths(self) -> ComponentEntry:
+        for text in _strings(self.config):
+            if "/" in text or "\\" in text or "\0" in text or text.lower().endswith(".conf"):
+                raise ValueError(
+                    f"the configuration of {self.name!r} holds a file path ({text[:80]!r}); a recipe may not"
+                )
+        return self
+
+
+class FeatureEntry(ComponentEntry):
+    """A feature extractor, and whether it sees each segment or the whole recording."""
+
+    scope: Scope = "segment"
+
+
+class Target(_Part):
+    """What the model predicts; see `ser_toolkit.interfaces.TargetSpec`."""
+
+    name: Key
+    kind: Literal["class", "multilabel", "regression"]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=1000)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Target:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels repeat: {list(self.labels)}")
+        return self
+
+    def spec(self) -> TargetSpec:
+        """The same as the dataclass that models and losses take."""
+        return TargetSpec(name=self.name, kind=self.kind, labels=self.labels)
+
+
+class Calibration(_Part):
+    """How logits become probabilities: softmax of logits divided by the temperature.
+
+    Parameters
+    ----------
+    temperature : float
+        1 leaves the model's own confidence; below 1 sharpens, above 1 flattens.
+    fitted_on : str
+        The data that it was fitted on: ``"development speakers"``.
+    """
+
+    temperature: Annotated[float, Field(ge=1e-3, le=1e3)]
+    fitted_on: Text
+
+
+class Training(_Part):
+    """Where the weights come from, in a form that gives no speaker and no file away.
+
+    Parameters
+    ----------
+    protocol : str
+        Split and selection in words; printed beside every score.
+    manifest_sha256 : str
+        Digest of the manifest's content; also the salt of `speakers`.
+    speakers : tuple of str
+        Salted hashes of the training and development speakers.
+    recordings : str
+        Sorted 64-bit hashes of the decoded training and development recordings, base64.
+    seed : int
+        Seed of split, initial weights and order.
+    metrics : dict
+        Scores as in ``metrics.json``.
+    """
+
+    protocol: Text
+    manifest_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    speakers: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")], ...] = ()
+    recordings: str = ""
+    seed: int
+    metrics: dict[str, JsonValue] = {}
+
+
+class Recipe(_Part):
+    """What a model carries. Equal after any number of trips through `to_json` and `from_json`.
+
+    Parameters
+    ----------
+    format : 1
+        Version of this layout.
+    ser_toolkit : str
+        Version of the toolkit that wrote it.
+    targets : tuple of Target
+        What is predicted.
+    sr : int
+        Sample rate in Hz that features are computed at.
+    preprocess : tuple
+        Steps before segmentation; this version knows none.
+    segments : Segmentation
+        Windows of a recording.
+    features : dict
+        Input name of the network to extractor, in the order of the network's inputs.
+    model : ComponentEntry
+        The network or estimator.
+    loss : ComponentEntry or None
+        The training loss; None for an estimator.
+    calibration : Calibration or None
+        None before calibration.
+    training : Training or None
+        None for a recipe that was never trained.
+    libraries : dict
+        Versions of the libraries that compute the features.
+    probe : dict
+        Statistics of each feature on a fixed chirp, see `ser_toolkit.features.probe`.
+    license : str
+        Terms of the weights.
+    """
+
+    format: Literal[1] = 1
+    ser_toolkit: Annotated[str, StringConstraints(max_length=80)] = ser_toolkit.__version__
+    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=16)]
+    sr: Annotated[int, Field(ge=4000, le=192_000)] = 16_000
+    preprocess: Annotated[tuple[ComponentEntry, ...], Field(max_length=0)] = ()
+    segments: Segmentation
+    features: Annotated[dict[Key, FeatureEntry], Field(min_length=1, max_length=32)]
+    model: ComponentEntry
+    loss: ComponentEntry | None = None
+    calibration: Calibration | None = None
+    training: Training | None = None
+    libraries: dict[str, str] = {}
+    probe: dict[Key, Annotated[tuple[float, ...], Field(max_length=16)]] = {}
+    license: Text = ""
+
+    @model_validator(mode="after")
+    def _one_target_of_classes(self) -> Recipe:
+        if len(self.targets) != 1 or self.targets[0].kind != "class":
+            raise ValueError("this version of ser-toolkit runs models with one target of kind 'class'")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the class target."""
+        return self.targets[0].labels
+
+    def to_json(self) -> str:
+        """Compact JSON text; `from_json` gives an equal recipe back."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read a recipe that anybody may have written.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Recipe
+            Checked.
+
+        Raises
+        ------
+        RecipeError
+            If it is no JSON, too large, too deep, from a later format, or breaks any rule; says where.
+        """
+        if len(text) > _MAX_CHARACTERS:
+            raise RecipeError(f"the recipe has {len(text):,} characters; no real one has over {_MAX_CHARACTERS:,}")
+        try:
+            data = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"the recipe is no JSON: {type(error).__name__}: {str(error)[:200]}") from error
+        if _depth(data) > _MAX_DEPTH:
+            raise RecipeError(f"the recipe nests deeper than {_MAX_DEPTH} levels")
+        if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > 1:
+            raise RecipeError(
+                f"the recipe has format {data['format']}, this ser-toolkit {ser_toolkit.__version__} reads format 1: "
+                "upgrade it (pip install -U ser-toolkit)"
+            )
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(f"the recipe is not valid: {describe(error)}") from error
+
+    def extractors(self, registry: Registry) -> dict[str, FeatureExtractor]:
+        """The feature extractors by input name.
+
+        Parameters
+        ----------
+        registry : Registry
+            Where the components are looked up.
+
+        Returns
+        -------
+        dict
+            Input name to extractor, in order.
+
+        Raises
+        ------
+        RecipeError
+            If one is not installed (names the distribution to install), has another version, or refuses its
+            configuration.
+        """
+        return {key: resolve(registry, "feature", entry) for key, entry in self.features.items()}
+
+
+def entry_of(registry: Registry, kind: Kind, component: Component) -> dict[str, Any]:
+    """Fields of a `ComponentEntry` for a component.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where the component is registered.
+    kind : {"feature", "model", "loss"}
+        Its kind.
+    component : Component
+        Its configuration is stored whole.
+
+    Returns
+    -------
+    dict
+        ``name``, ``version``, ``dist`` and ``config``.
+    """
+    return {
+        "name": component.name,
+        "version": component.version,
+        "dist": registry.find(kind, component.name).dist,
+        "config": to_config(component),
+    }
+
+
+def resolve(registry: Registry, kind: Kind, entry: ComponentEntry) -> Any:
+    """The component that an entry describes.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where to look it up.
+    kind : {"feature", "model", "loss"}
+        Its kind.
+    entry : ComponentEntry
+        From a recipe.
+
+    Returns
+    -------
+    component
+        Equal to the one that was stored.
+
+    Raises
+    ------
+    RecipeError
+        As `Recipe.extractors`.
+    """
+    try:
+        cls = registry.find(kind, entry.name).cls
+    except SerToolkitError as error:
+        dist, _, version = entry.dist.partition(" ")
+        raise RecipeError(
+            f"the model needs the {kind} {entry.name!r} of {dist} {version}, which cannot be used here: {error} "
+            f"If you trust it, install its plugin: pip install {dist}"
+        ) from error
+    if cls.version != entry.version:
+        raise RecipeError(
+            f"the model was made with version {entry.version} of the {kind} {entry.name!r} ({entry.dist}), installed "
+            f"is version {cls.version}, which gives other numbers: install {entry.dist.replace(' ', '==')}"
+        )
+    try:
+        return create(cls, entry.config)
+    except (ConfigError, ComponentError) as error:
+        raise RecipeError(f"the recipe's {kind} cannot be made: {error}") from error
+
+
+def library_versions(components: Mapping[str, Component]) -> dict[str, str]:
+    """Versions of the distributions that components name in ``libraries``.
+
+    Parameters
+    ----------
+    components : mapping
+        Any components.
+
+    Returns
+    -------
+    dict
+        Distribution to version, sorted; ``"missing"`` where it is not installed.
+    """
+    names = {"numpy", "soxr", *(lib for c in components.values() for lib in getattr(c, "libraries", ()))}
+    versions = {}
+    for name in sorted(names):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "missing"
+    return versions
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+def _depth(value: object) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [
+            item
+            for part in level
+            if isinstance(part, dict | list)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+        if deepest > _MAX_DEPTH:
+            break
+    return deepest
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
