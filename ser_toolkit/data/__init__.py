@@ -1,0 +1,1 @@
+"""Audio in: decoding, quality checks, windows, manifests."""

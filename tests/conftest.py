@@ -1,0 +1,83 @@
+"""Fixtures shared by all tests: sound made on the spot, and the shared corpora where they are present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_toolkit.training.export import export
+from ser_toolkit.training.results import TrainResult
+from ser_toolkit.training.run import train
+
+CORPORA = Path(os.environ.get("SER_TOOLKIT_CORPORA", Path(__file__).parents[1] / "../shared/corpora"))
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Folder of the shared corpora."""
+    if not (CORPORA / "emodb" / "manifest.csv").is_file():
+        pytest.skip("the shared corpora are not beside the project (set SER_TOOLKIT_CORPORA)")
+    return CORPORA.resolve()
+
+
+@pytest.fixture(scope="session")
+def vowel() -> np.ndarray:
+    """One second of a synthetic vowel at 16 kHz: harmonics of 140 Hz, falling 6 dB an octave, peak 0.5."""
+    t = np.arange(16_000) / 16_000
+    y = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 30))
+    return (0.5 * y / np.abs(y).max()).astype(np.float32)
+
+
+def utter(path: Path, *, f0_hz: float, tempo_hz: float, seconds: float, seed: int, sr: int = 16_000) -> None:
+    """Write a voice-like sound: harmonics of a trembling fundamental, gated by syllables, with some noise."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * sr)) / sr
+    phase = 2 * np.pi * np.cumsum(f0_hz * (1 + 0.02 * np.sin(2 * np.pi * 5 * t))) / sr
+    voice = sum(np.sin(k * phase) / k for k in range(1, 20))
+    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * tempo_hz * t + rng.uniform(0, 6))
+    y = 0.3 * voice * syllables / np.abs(voice).max() + 0.003 * rng.standard_normal(len(t))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, y.astype(np.float32), sr)
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Manifest of 6 speakers x 2 emotions x 2 short recordings; "anger" is high and fast, "sadness" low and slow."""
+    folder = tmp_path_factory.mktemp("tiny-corpus")
+    rows = ["file,speaker,emotion,gender"]
+    for s in range(6):
+        for emotion, f0, tempo in (("anger", 260, 6.0), ("sadness", 150, 2.0)):
+            for i in range(2):
+                name = f"audio/s{s}-{emotion}-{i}.wav"
+                seed = 100 * s + 10 * i + len(emotion)
+                utter(folder / name, f0_hz=f0 * (1 + 0.03 * s), tempo_hz=tempo, seconds=1.0 + 0.6 * i, seed=seed)
+                rows.append(f"{name},speaker{s},{emotion},{'female' if s % 2 else 'male'}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder / "manifest.csv"
+
+
+TINY = {
+    "features": {"mel": {"name": "melspec", "n_mels": 32, "hop_length": 512}, "gemaps": {"name": "egemaps"}},
+    "model": {"name": "cnn-dnn", "filters": [4, 4, 8, 8, 16], "mfep_dense": [16, 16], "gfep_dense": [16], "erp": [16]},
+    "segments": {"window_s": 1.5, "hop_s": 0.75},
+    "training": {"epochs": 2, "batch_size": 8, "lr": 0.003, "workers": 1},
+}
+"""The default features and network, made small: the same code in seconds."""
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    """A finished run on the tiny corpus."""
+    return train(tiny_corpus, config=TINY, out=tmp_path_factory.mktemp("tiny-run") / "run", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_run: TrainResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run as an .onnx file."""
+    path = tmp_path_factory.mktemp("tiny-model") / "tiny.onnx"
+    export(tiny_run.run_dir, path)
+    return path
