@@ -1,0 +1,133 @@
+"""A scikit-learn estimator as an ONNX graph: standardization before it, softmax and temperature behind it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_toolkit.errors import ModelError
+from ser_toolkit.training.export import calibrated, temperature_of
+from ser_toolkit.training.standardize import CLIP
+
+if TYPE_CHECKING:
+    import onnx
+    from numpy.typing import NDArray
+
+    from ser_toolkit.interfaces import FeatureSpec
+    from ser_toolkit.recipe import Recipe
+    from ser_toolkit.training.checkpoint import Classifier
+
+__all__ = ["convert", "probabilities"]
+
+_OPSET = 18
+_IR_VERSION = 10
+
+
+def convert(classifier: Classifier, recipe: Recipe, specs: Mapping[str, FeatureSpec]) -> onnx.ModelProto:
+    """Graph of a fitted estimator with a free batch axis.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Estimator and standardization.
+    recipe : Recipe
+        Names of inputs and output, and the temperature.
+    specs : mapping of str to FeatureSpec
+        Shapes of the inputs, all fixed.
+
+    Returns
+    -------
+    onnx.ModelProto
+        One output, named as the target: probabilities (batch, n_labels).
+
+    Raises
+    ------
+    ModelError
+        If skl2onnx cannot convert the estimator.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    n_flat = sum(math.prod(n or 0 for n in spec.shape) for spec in specs.values())
+    core = _converted(classifier, n_flat)
+    scores = core.graph.output[1].name
+    target = recipe.targets[0].name
+    nodes, constants, inputs = [], [], []
+
+    def constant(name: str, value: NDArray[Any]) -> str:
+        constants.append(numpy_helper.from_array(np.asarray(value, dtype=np.float32), name))
+        return name
+
+    low, high = constant("clip_low", np.array(-CLIP)), constant("clip_high", np.array(CLIP))
+    for key, spec in specs.items():
+        inputs.append(helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", *spec.shape]))
+        statistics = classifier.standardization[key]
+        nodes += [
+            helper.make_node("Sub", [key, constant(f"mean_{key}", statistics.mean)], [f"{key}_centred"]),
+            helper.make_node("Mul", [f"{key}_centred", constant(f"scale_{key}", statistics.scale)], [f"{key}_scaled"]),
+            helper.make_node("Clip", [f"{key}_scaled", low, high], [f"{key}_clipped"]),
+            helper.make_node("Flatten", [f"{key}_clipped"], [f"{key}_flat"], axis=1),
+        ]
+    nodes.append(helper.make_node("Concat", [f"{key}_flat" for key in specs], [core.graph.input[0].name], axis=1))
+    after = []
+    logits = scores
+    if hasattr(classifier.estimator, "predict_proba"):
+        tiny, one = constant("least_probability", np.array(1e-7)), constant("one", np.array(1.0))
+        after += [
+            helper.make_node("Clip", [scores, tiny, one], ["bounded"]),
+            helper.make_node("Log", ["bounded"], ["log_probabilities"]),
+        ]
+        logits = "log_probabilities"
+    after += [
+        helper.make_node("Div", [logits, constant("temperature", np.array(temperature_of(recipe)))], ["calibrated"]),
+        helper.make_node("Softmax", ["calibrated"], [target], axis=-1),
+    ]
+    graph = helper.make_graph(
+        [*nodes, *core.graph.node, *after],
+        "ser_toolkit",
+        inputs,
+        [helper.make_tensor_value_info(target, TensorProto.FLOAT, ["batch", len(recipe.labels)])],
+        [*constants, *core.graph.initializer],
+    )
+    return helper.make_model(graph, opset_imports=core.opset_import, ir_version=_IR_VERSION)
+
+
+def _converted(classifier: Classifier, n_flat: int) -> onnx.ModelProto:
+    """What skl2onnx makes of the estimator: outputs label and (batch, n) scores."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    estimator = classifier.estimator
+    # not every estimator knows every option, and skl2onnx raises a NameError for an unknown one
+    wanted: dict[str, Any] = {"zipmap": False}
+    if not hasattr(estimator, "predict_proba"):
+        wanted = {"raw_scores": True}
+    problem: Exception | None = None
+    for options in ({"zipmap": False, **wanted}, wanted):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                made: onnx.ModelProto = convert_sklearn(
+                    estimator,
+                    initial_types=[("flat", FloatTensorType([None, n_flat]))],
+                    options={id(estimator): options},
+                    target_opset={"": _OPSET, "ai.onnx.ml": 3},
+                )
+        except Exception as error:  # noqa: BLE001 - skl2onnx raises many types
+            problem = error
+            continue
+        if len(made.graph.output) != 2:
+            break
+        return made
+    raise ModelError(
+        f"{type(estimator).__name__} has no exact ONNX form (skl2onnx: {str(problem)[:200]}). Support vector machines, "
+        "random forests and logistic regression can be exported"
+    )
+
+
+def probabilities(classifier: Classifier, recipe: Recipe, features: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Calibrated probabilities by scikit-learn, float64 (n, n_labels)."""
+    return calibrated(classifier.logits(classifier.flatten(features)), recipe)

@@ -1,0 +1,137 @@
+"""The components of a run, made from its configuration and checked before any audio is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ser_toolkit.errors import ConfigError
+from ser_toolkit.features import FeatureSet, probe
+from ser_toolkit.interfaces import ClassicalModel, TargetSpec
+from ser_toolkit.recipe import (
+    Calibration,
+    ComponentEntry,
+    FeatureEntry,
+    Recipe,
+    Target,
+    Training,
+    entry_of,
+    library_versions,
+)
+
+if TYPE_CHECKING:
+    from ser_toolkit.plugin_registry import Registry
+    from ser_toolkit.training.config import TrainConfig
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Features, model and loss of a run.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        What they were made from.
+    registry : Registry
+        Where they come from.
+    features : FeatureSet
+        Extractors and windows.
+    target : TargetSpec
+        The classes.
+    model : NeuralModel or ClassicalModel
+        The model.
+    loss : Loss or None
+        None for a classical model.
+    """
+
+    config: TrainConfig
+    registry: Registry
+    features: FeatureSet
+    target: TargetSpec
+    model: Any
+    loss: Any
+
+    @classmethod
+    def make(cls, config: TrainConfig, labels: tuple[str, ...], registry: Registry) -> Plan:
+        """Look up and make all components.
+
+        Parameters
+        ----------
+        config : TrainConfig
+            The configuration.
+        labels : tuple of str
+            Classes, in the order of the outputs.
+        registry : Registry
+            Where components are looked up.
+
+        Returns
+        -------
+        Plan
+            Ready.
+
+        Raises
+        ------
+        ConfigError, ComponentError
+            Unknown component or setting, or features that the model cannot take.
+        """
+        extractors, scopes = {}, {}
+        for key, table in config.features.items():
+            settings = dict(table)
+            scopes[key] = settings.pop("scope", "segment")
+            if scopes[key] not in ("segment", "recording"):
+                raise ConfigError(f"features.{key}.scope is {scopes[key]!r}; it takes 'segment' or 'recording'")
+            extractors[key] = registry.create("feature", str(settings.pop("name")), settings)
+        model_table, loss_table = dict(config.model), dict(config.loss)
+        model = registry.create("model", str(model_table.pop("name")), model_table)
+        loss = None
+        if not isinstance(model, ClassicalModel):
+            loss = registry.create("loss", str(loss_table.pop("name")), loss_table)
+        return cls(
+            config=config,
+            registry=registry,
+            features=FeatureSet(
+                extractors=extractors,
+                segmentation=config.segmentation(),
+                sr=config.sr,
+                scopes=scopes,  # type: ignore[arg-type]
+            ),
+            target=TargetSpec(name="emotion", kind="class", labels=labels),
+            model=model,
+            loss=loss,
+        )
+
+    def recipe(self, *, calibration: Calibration, training: Training) -> Recipe:
+        """Recipe of the trained model.
+
+        Parameters
+        ----------
+        calibration, training : Calibration, Training
+            What the run found.
+
+        Returns
+        -------
+        Recipe
+            With every setting, library versions, and a probe of each feature.
+        """
+        extractors = self.features.extractors
+        terms = [self.config.license or "terms of the weights not stated"]
+        terms += dict.fromkeys(e.license for e in extractors.values() if hasattr(e, "license"))
+        features = {
+            key: FeatureEntry(**entry_of(self.registry, "feature", e), scope=self.features.scopes[key])
+            for key, e in extractors.items()
+        }
+        return Recipe(
+            targets=(Target(name=self.target.name, kind=self.target.kind, labels=self.target.labels),),
+            sr=self.config.sr,
+            segments=self.features.segmentation,
+            features=features,
+            model=ComponentEntry(**entry_of(self.registry, "model", self.model)),
+            loss=ComponentEntry(**entry_of(self.registry, "loss", self.loss)) if self.loss else None,
+            calibration=calibration,
+            training=training,
+            libraries=library_versions(extractors),
+            probe={key: probe(e, self.config.sr) for key, e in extractors.items()},
+            license="; ".join(terms),
+        )

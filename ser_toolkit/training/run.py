@@ -1,0 +1,365 @@
+"""One training run, from manifests to a run folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_toolkit.data import atomic
+from ser_toolkit.data.manifest import read_manifest
+from ser_toolkit.errors import ConfigError, DeviceError, ManifestError, MissingTierError, SplitError
+from ser_toolkit.inference.collate import collate
+from ser_toolkit.interfaces import ClassicalModel
+from ser_toolkit.plugin_registry import Registry, default_registry
+from ser_toolkit.recipe import Calibration, Training
+from ser_toolkit.training.checkpoint import RECIPE, Classifier
+from ser_toolkit.training.config import TrainConfig, check_config
+from ser_toolkit.training.metrics import fit_temperature
+from ser_toolkit.training.plan import Plan
+from ser_toolkit.training.progress import Progress, Silent
+from ser_toolkit.training.results import (
+    PartScores,
+    TrainResult,
+    read_result,
+    score_part,
+    write_csv,
+    write_results,
+)
+from ser_toolkit.training.splits import Part, Split, split
+from ser_toolkit.training.standardize import fit_standardization
+from ser_toolkit.training.store import FeatureStore, build_store, open_store
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from numpy.typing import NDArray
+
+    from ser_toolkit.data.manifest import Manifest, Utterance
+    from ser_toolkit.features import FeatureSet
+    from ser_toolkit.training.epochs import Epoch
+
+__all__ = ["train"]
+
+SAMPLES = 8
+"""Windows whose features are kept to compare an export on."""
+
+
+def train(
+    manifests: Sequence[str | Path] | str | Path,
+    *,
+    config: TrainConfig | Mapping[str, Any] | None = None,
+    out: str | Path = "runs/train",
+    device: str = "auto",
+    resume: bool = False,
+    speaker_pattern: str | None = None,
+    progress: Progress | None = None,
+    registry: Registry | None = None,
+) -> TrainResult:
+    """Train a model on labelled recordings and write a run folder.
+
+    Parameters
+    ----------
+    manifests : path or sequence of paths
+        Manifest CSV files, folders with one folder per class, or audiofolders.
+    config : TrainConfig or mapping, optional
+        Configuration; the default is the paper's system.
+    out : path, optional
+        Run folder; must be empty or absent unless `resume`.
+    device : {"auto", "cpu", "cuda"}, optional
+        Where a network is trained.
+    resume : bool, optional
+        Go on with what is in `out`: extracted features are kept, training continues after the last whole epoch.
+    speaker_pattern : str, optional
+        Regular expression whose first group finds the speaker in a file's path, for folders without a manifest.
+    progress : Progress, optional
+        Is told what happens.
+    registry : Registry, optional
+        Where components come from; default: the installed plugins.
+
+    Returns
+    -------
+    TrainResult
+        Scores, recipe and paths.
+
+    Raises
+    ------
+    ManifestError, ConfigError, SplitError, ComponentError, DeviceError, MissingTierError
+        Before anything is computed, where possible.
+    """
+    progress = progress or Silent()
+    registry = registry or default_registry()
+    config = config if isinstance(config, TrainConfig) else check_config(config or {})
+    given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
+    manifest = read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern)
+    utterances, labels = _labelled(manifest, config)
+    plan = Plan.make(config, labels, registry)
+    parts = split(utterances, config.split, seed=config.training.seed)
+
+    out = Path(out)
+    if resume and (out / RECIPE).is_file():
+        return read_result(out)
+    classical = isinstance(plan.model, ClassicalModel)
+    accelerator = None if classical else _accelerator(config, device)
+    main = accelerator is None or accelerator.is_main_process
+    if main:
+        _prepare_folder(out, config, manifest, utterances, parts, resume=resume)
+        progress.starting(protocol=parts.protocol, parts=_part_counts(parts), labels=labels, warnings=parts.warnings)
+    store = _features(out, utterances, plan.features, config, progress, accelerator)
+    classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
+    _check_classes(store, parts, classes, labels)
+
+    weights: Any
+    if accelerator is None:
+        weights, logits, epochs = _fit_classical(plan, store, parts, classes, config)
+    else:
+        weights, logits, epochs = _fit_network(plan, store, parts, classes, config, accelerator, out, progress)
+    scored = {part: score_part(logits[part], store, parts.indices(part), classes, labels) for part in logits}
+    dev_windows = store.windows_of(parts.indices("dev"))
+    temperature = fit_temperature(logits["dev"], classes[store.owner[dev_windows]], _weights(store, dev_windows))
+    recipe = plan.recipe(
+        calibration=Calibration(
+            temperature=float(f"{temperature:.6g}"), fitted_on="windows of the development speakers"
+        ),
+        training=_training_entry(parts, manifest, utterances, store, config, scored),
+    )
+    result = TrainResult(
+        run_dir=out,
+        recipe=recipe,
+        protocol=parts.protocol,
+        dev=scored["dev"],
+        test=scored.get("test"),
+        epochs=epochs,
+        excluded={utterances[i].key: reason for i, reason in store.excluded.items()},
+        warnings=parts.warnings,
+    )
+    if main:
+        # spread over the development recordings, whose features differ from those that weights were fitted to
+        some = dev_windows[np.linspace(0, len(dev_windows) - 1, min(SAMPLES, len(dev_windows))).astype(int)]
+        specs = plan.features.specs()
+        samples = collate({key: [store.get(key, int(w)) for w in some] for key in specs}, specs)
+        write_results(result, weights, samples, logits, store, utterances, parts)
+    if accelerator is not None:
+        accelerator.wait_for_everyone()
+        accelerator.free_memory()
+    return result
+
+
+def _labelled(manifest: Manifest, config: TrainConfig) -> tuple[tuple[Utterance, ...], tuple[str, ...]]:
+    counts = Counter(u.emotion for u in manifest.utterances)
+    if config.emotions is not None:
+        missing = [e for e in config.emotions if e not in counts]
+        if missing:
+            raise ManifestError(
+                f"no recording is labelled {', '.join(map(repr, missing))}. The manifest has "
+                + ", ".join(f"{label} ({n})" for label, n in sorted(counts.items()))
+            )
+    labels = tuple(config.emotions or sorted(counts))
+    if len(labels) < 2:
+        raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
+    return tuple(u for u in manifest.utterances if u.emotion in labels), labels
+
+
+def _part_counts(parts: Split) -> dict[Part, int]:
+    counts = Counter(parts.parts)
+    order: tuple[Part, ...] = ("train", "dev", "test")
+    return {part: counts[part] for part in order if counts[part]}
+
+
+def _prepare_folder(
+    out: Path,
+    config: TrainConfig,
+    manifest: Manifest,
+    utterances: Sequence[Utterance],
+    parts: Split,
+    *,
+    resume: bool,
+) -> None:
+    state = json.dumps({"config": config.model_dump(mode="json"), "manifest_sha256": manifest.sha256}, indent=2)
+    path = out / "config.json"
+    if resume and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != json.loads(state):
+            changed = "manifest" if before["manifest_sha256"] != manifest.sha256 else "configuration"
+            raise ConfigError(
+                f"{out}: cannot resume, the {changed} is not the one that the run began with (see {path.name})"
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        hint = "" if resume else "give another --out, or go on with it: --resume"
+        raise ConfigError(f"{out} is there and not empty: {hint or 'it holds no run to resume'}")
+    out.mkdir(parents=True, exist_ok=True)
+    rows = ([u.key, u.speaker or "", u.emotion, p] for u, p in zip(utterances, parts.parts, strict=True))
+    write_csv(out / "split.csv", ["file", "speaker", "emotion", "part"], rows)
+    atomic.write_text(path, state)
+
+
+def _accelerator(config: TrainConfig, device: str) -> Accelerator:
+    try:
+        import torch
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise MissingTierError("training a network", "train", error.name) from error
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"no device is called {device!r}: training takes auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        built = (
+            f"torch {torch.__version__} was built for CUDA {torch.version.cuda}"
+            if torch.version.cuda
+            else (f"torch {torch.__version__} was built without CUDA")
+        )
+        raise DeviceError(
+            f"--device cuda: {built}, and torch finds no usable CUDA device. Use --device cpu, or see nvidia-smi"
+        )
+    try:
+        return Accelerator(cpu=device == "cpu", mixed_precision=config.training.mixed_precision)
+    except ValueError as error:
+        raise ConfigError(
+            f"training.mixed_precision = {config.training.mixed_precision!r} cannot be had here: {error}"
+        ) from error
+
+
+def _features(
+    out: Path,
+    utterances: Sequence[Utterance],
+    features: FeatureSet,
+    config: TrainConfig,
+    progress: Progress,
+    accelerator: Accelerator | None,
+) -> FeatureStore:
+    folder = out / "work"
+    if accelerator is None or accelerator.is_main_process:
+        try:
+            open_store(folder)
+        except (FileNotFoundError, ValueError, KeyError):
+            build_store(folder, utterances, features, workers=config.training.workers, on_progress=progress.extracting)
+    if accelerator is not None:
+        accelerator.wait_for_everyone()
+    return open_store(folder)
+
+
+def _check_classes(store: FeatureStore, parts: Split, classes: NDArray[np.int64], labels: Sequence[str]) -> None:
+    if store.excluded and len(store.excluded) == len(classes):
+        reasons = Counter(r.split(":")[0] for r in store.excluded.values())
+        raise ManifestError(f"none of the {len(classes)} recordings can be used: {dict(reasons)}")
+    windows = store.windows_of(parts.indices("train"))
+    seen = set(classes[store.owner[windows]].tolist())
+    absent = [label for i, label in enumerate(labels) if i not in seen]
+    if absent:
+        raise SplitError(
+            f"no training window is left of {', '.join(absent)}: recordings too short or unusable (see excluded)"
+        )
+    if not len(store.windows_of(parts.indices("dev"))):
+        raise SplitError("no development window is left: recordings too short for the segments, or unusable")
+
+
+def _fit_network(
+    plan: Plan,
+    store: FeatureStore,
+    parts: Split,
+    classes: NDArray[np.int64],
+    config: TrainConfig,
+    accelerator: Accelerator,
+    out: Path,
+    progress: Progress,
+) -> tuple[dict[str, Any], dict[Part, NDArray[np.floating[Any]]], tuple[Epoch, ...]]:
+    import torch
+
+    from ser_toolkit.training.loop import Labelled, fit, logits_of
+    from ser_toolkit.training.network import StandardizedNetwork
+
+    labels = plan.target.labels
+    data = {
+        part: Labelled(store=store, windows=store.windows_of(parts.indices(part)), classes=classes, labels=labels)
+        for part in _part_counts(parts)
+    }
+    specs = plan.features.specs()
+    torch.manual_seed(config.training.seed)
+    network = StandardizedNetwork(
+        plan.model.build(specs, [plan.target]),
+        specs,
+        fit_standardization(store, data["train"].windows, specs),
+    )
+    counts = np.bincount(data["train"].truth, minlength=len(labels)).tolist()
+    fitted = fit(
+        network,
+        plan.loss.build(plan.target, counts),
+        data["train"],
+        data["dev"],
+        config.training,
+        accelerator,
+        checkpoint=out / "work" / "last.pt",
+        on_step=progress.step,
+        on_epoch=progress.epoch,
+    )
+    network.load_state_dict(fitted.state)
+    network.to(accelerator.device)
+    held_out: tuple[Part, ...] = ("dev", "test")
+    logits: dict[Part, NDArray[np.floating[Any]]] = {
+        p: logits_of(network, specs, data[p], batch_size=config.training.batch_size, device=accelerator.device)
+        for p in held_out
+        if p in data
+    }
+    return fitted.state, logits, fitted.epochs
+
+
+def _fit_classical(
+    plan: Plan, store: FeatureStore, parts: Split, classes: NDArray[np.int64], config: TrainConfig
+) -> tuple[Classifier, dict[Part, NDArray[np.floating[Any]]], tuple[Epoch, ...]]:
+    specs = plan.features.specs()
+    if varying := [key for key, spec in specs.items() if spec.varies]:
+        raise ConfigError(
+            f"{plan.model.name} needs features of fixed shape; that of {varying[0]!r} varies with the length"
+        )
+    windows = {p: store.windows_of(parts.indices(p)) for p in _part_counts(parts)}
+    classifier = Classifier(
+        estimator=plan.model.estimator(specs, plan.target, seed=config.training.seed),
+        standardization=fit_standardization(store, windows["train"], specs),
+        n_classes=len(plan.target.labels),
+    )
+
+    def flat(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return classifier.flatten({key: np.stack([store.get(key, int(w)) for w in rows]) for key in specs})
+
+    classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
+    logits: dict[Part, NDArray[np.floating[Any]]] = {
+        p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
+        for p, rows in windows.items()
+        if p != "train"
+    }
+    return classifier, logits, ()
+
+
+def _weights(store: FeatureStore, windows: NDArray[np.int64]) -> NDArray[np.float64]:
+    _, inverse, counts = np.unique(store.owner[windows], return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / counts[inverse])
+
+
+def _training_entry(
+    parts: Split,
+    manifest: Manifest,
+    utterances: Sequence[Utterance],
+    store: FeatureStore,
+    config: TrainConfig,
+    scored: Mapping[Part, PartScores],
+) -> Training:
+    seen = [i for i, part in enumerate(parts.parts) if part != "test"]
+    speakers = sorted({utterances[i].speaker or "" for i in seen} - {""})
+    recordings = sorted({store.recordings[i] for i in seen} - {0})
+    return Training(
+        protocol=parts.protocol,
+        manifest_sha256=manifest.sha256,
+        speakers=tuple(sorted(hash_speaker(s, salt=manifest.sha256) for s in speakers)),
+        recordings=base64.b64encode(np.array(recordings, dtype=">u8").tobytes()).decode("ascii"),
+        seed=config.training.seed,
+        metrics={part: s.to_json() for part, s in scored.items()},
+    )
+
+
+def hash_speaker(speaker: str, *, salt: str) -> str:
+    """Salted hash of a speaker's name: 16 hexadecimal digits."""
+    return hashlib.sha256(f"{salt}\0{speaker}".encode()).hexdigest()[:16]
