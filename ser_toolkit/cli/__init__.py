@@ -1,0 +1,72 @@
+"""The command line: one command per file; each parses, calls one function, and renders.
+
+Nothing heavy is imported here or at the top of a command's module, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ser_toolkit import __version__
+from ser_toolkit.cli import analyze, export_onnx, plugins, train
+from ser_toolkit.errors import ConfigError, SerToolkitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="ser-toolkit",
+    help="Speech emotion recognition: train, export to one ONNX file, analyze folders. Everything is a plugin.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("analyze", no_args_is_help=True)(analyze.analyze)
+app.command("train", no_args_is_help=True)(train.train)
+app.command("export-onnx", no_args_is_help=True)(export_onnx.export_onnx)
+app.add_typer(plugins.app, name="plugins")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"ser-toolkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error, with exit code 1, or 2 for usage."""
+    try:
+        app()
+    except ConfigError as error:
+        _complain(error)
+        sys.exit(2)
+    except SerToolkitError as error:
+        _complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output has gone (| head): nothing is left to say, and nobody to say it to
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _complain(error: SerToolkitError) -> None:
+    from rich.text import Text
+
+    from ser_toolkit.report.terminal import console
+
+    console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)

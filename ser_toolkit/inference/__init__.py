@@ -1,0 +1,1 @@
+"""From a model file and audio to results; never imports torch."""

@@ -1,0 +1,132 @@
+"""Results as JSON lines, CSV and Parquet; one row per file, written as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from ser_toolkit.data import atomic
+
+if TYPE_CHECKING:
+    from ser_toolkit.report.results import FileResult
+
+__all__ = ["FORMATS", "Writer", "columns", "open_writer", "safe_cell"]
+
+FORMATS = ("jsonl", "csv", "parquet")
+"""Formats that `open_writer` writes."""
+
+
+class Writer(Protocol):
+    """Takes results one by one."""
+
+    def write(self, result: FileResult) -> None:
+        """Write one row."""
+
+
+@contextlib.contextmanager
+def open_writer(kind: str, path: Path | None, labels: Sequence[str]) -> Iterator[Writer]:
+    """Open a table; a file appears under its name when the block ends, also if Ctrl-C ends it.
+
+    Parameters
+    ----------
+    kind : {"jsonl", "csv", "parquet"}
+        Format; ``jsonl`` holds everything, windows too, the others the columns of `columns`.
+    path : Path or None
+        Where to; None writes to standard output (not for parquet).
+    labels : sequence of str
+        Emotions of the model.
+
+    Yields
+    ------
+    Writer
+        Takes results.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    if path is None:
+        yield _WRITERS[kind](sys.stdout, labels)
+        return
+    interrupted: KeyboardInterrupt | None = None
+    with atomic.replacing(path) as temporary:
+        if kind == "parquet":
+            parquet = _Parquet(labels)
+            try:
+                yield parquet
+            except KeyboardInterrupt as error:
+                interrupted = error
+            parquet.save(temporary)
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                try:
+                    yield _WRITERS[kind](file, labels)
+                except KeyboardInterrupt as error:
+                    interrupted = error
+    if interrupted is not None:
+        raise interrupted
+
+
+def columns(labels: Sequence[str]) -> list[str]:
+    """Columns of CSV and Parquet: audformat's segment index, a probability per label, then what became of the file."""
+    return ["file", "start", "end", *labels, "predicted", "confidence", "status", "reason", "notes"]
+
+
+def safe_cell(text: str) -> str:
+    """Text that a spreadsheet shows and does not run: a leading ``=``, ``+``, ``-``, ``@`` gets an apostrophe."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _row(result: FileResult, labels: Sequence[str]) -> list[Any]:
+    probabilities = [result.probabilities.get(label) for label in labels]
+    tail = [result.predicted, result.confidence, result.status, result.reason, "; ".join(result.notes)]
+    return [result.file, 0.0, result.duration_s, *probabilities, *tail]
+
+
+class _JsonLines:
+    def __init__(self, file: TextIO, labels: Sequence[str]) -> None:
+        self._file = file
+
+    def write(self, result: FileResult) -> None:
+        self._file.write(json.dumps(result.to_json(), allow_nan=False) + "\n")
+        self._file.flush()
+
+
+class _Csv:
+    def __init__(self, file: TextIO, labels: Sequence[str]) -> None:
+        self._file, self._labels = file, labels
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow([safe_cell(name) for name in columns(labels)])
+
+    def write(self, result: FileResult) -> None:
+        cells = _row(result, self._labels)
+        self._writer.writerow(["" if c is None else safe_cell(c) if isinstance(c, str) else f"{c:.6g}" for c in cells])
+        self._file.flush()
+
+
+_WRITERS: dict[str, Any] = {"jsonl": _JsonLines, "csv": _Csv}
+
+
+class _Parquet:
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._rows: list[list[Any]] = []
+
+    def write(self, result: FileResult) -> None:
+        self._rows.append(_row(result, self._labels))
+
+    def save(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        names = columns(self._labels)
+        numbers = {"start", "end", "confidence", *self._labels}
+        schema = pyarrow.schema([(n, pyarrow.float64() if n in numbers else pyarrow.string()) for n in names])
+        arrays = [pyarrow.array([row[i] for row in self._rows], type=schema.field(i).type) for i in range(len(names))]
+        pyarrow.parquet.write_table(pyarrow.table(arrays, schema=schema), path)

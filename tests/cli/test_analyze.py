@@ -1,0 +1,260 @@
+"""``analyze``: every file a row, whatever it holds; the exit code says how it went."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import soundfile
+
+SR = 16_000
+
+
+@pytest.fixture
+def bad_folder(tmp_path, tiny_corpus):
+    """The bad files of the issue beside three good ones, with the status and reason that each must get."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    good, _ = soundfile.read(tiny_corpus.parent / "audio" / "s0-anger-3.wav", dtype="float32")
+    expected = {}
+
+    def add(name, status, reason="", *, y=None, sr=SR, data=None, **kwargs):
+        path = os.fsencode(folder) + b"/" + name if isinstance(name, bytes) else folder / name
+        if data is None:
+            with open(path, "wb") as file:
+                soundfile.write(file, good if y is None else y, sr, format=kwargs.pop("format", "WAV"), **kwargs)
+        else:
+            with open(path, "wb") as file:
+                file.write(data)
+        expected[name] = (status, reason)
+
+    nan = good.copy()
+    nan[500] = np.nan
+    add("good.wav", "ok")
+    add("zero.wav", "failed", "empty", data=b"")
+    add("text.wav", "failed", "undecodable", data=b"this is no sound at all\n" * 40)
+    add("header-only.wav", "failed", "undecodable", data=b"RIFF\x24\x00\x00\x00WAVEfmt ")
+    add("ten-ms.wav", "skipped", "too short", y=good[:160])
+    add("silence.wav", "skipped", "silent", y=np.zeros(SR))
+    add("nan.wav", "failed", "non-finite", y=nan, subtype="FLOAT")
+    add("eight-channels.wav", "ok", y=np.stack([good] * 8, axis=1))
+    add("8k.wav", "ok", y=good[::2], sr=8000)
+    add("192k.wav", "ok", y=np.repeat(good, 12), sr=192_000)
+    add("[red]bold[/red] <script>.wav", "ok")
+    add("=cmd()\nnewline.wav", "ok")
+    add(b"not-utf8-\xff\xfe.wav", "ok")
+    whole = (folder / "good.wav").read_bytes()
+    add("truncated.wav", "ok", data=whole[: len(whole) * 2 // 3])
+    return folder, expected
+
+
+def test_every_bad_file_is_a_row(cli, bad_folder, tiny_model):
+    folder, expected = bad_folder
+    done = cli("analyze", folder, folder / "missing.wav", "--model", tiny_model, "--json")
+    rows = {r["file"]: r for r in map(json.loads, done.out.splitlines())}
+    assert done.code == 3
+    assert done.err == ""
+    assert len(rows) == len(expected) + 1
+    prefix = f"{folder}/"
+    shown = {"=cmd()\nnewline.wav": "=cmd()%0Anewline.wav", b"not-utf8-\xff\xfe.wav": "not-utf8-%FF%FE.wav"}
+    for name, (status, reason) in expected.items():
+        row = rows[prefix + shown.get(name, name)]
+        assert (row["status"], row["reason"]) == (status, reason), name
+        assert bool(row["probabilities"]) == (status == "ok")
+    assert rows[prefix + "missing.wav"]["reason"] == "missing"
+    notes = {
+        name: rows[prefix + name]["notes"] for name in ("8k.wav", "192k.wav", "eight-channels.wav", "truncated.wav")
+    }
+    assert "resampled" in notes["8k.wav"]
+    assert "resampled" in notes["192k.wav"]
+    assert "mixed down" in notes["eight-channels.wav"]
+    assert "truncated" in notes["truncated.wav"]
+
+
+def test_the_table_shows_them_all_and_obeys_none(cli, bad_folder, tiny_model):
+    folder, expected = bad_folder
+    done = cli("analyze", folder, "--model", tiny_model)
+    assert done.code == 3
+    assert "[red]bold[/red] <script>.wav" in done.out
+    assert "not-utf8-%FF%FE.wav" in done.out
+    assert "Not analyzed" in done.out
+    assert f"{len(expected)} files, 8 ok, 2 skipped, 4 failed" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_unreadable_file(cli, bad_folder, tiny_model):
+    if os.geteuid() == 0:
+        # root reads everything: ask as somebody else
+        pytest.skip("root can read any file; covered by the process test below")
+    folder, _ = bad_folder
+    (folder / "good.wav").chmod(0)
+    done = cli("analyze", folder / "good.wav", "--model", tiny_model, "--json")
+    assert json.loads(done.out)["reason"] == "unreadable"
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_unreadable_file_as_another_user(bad_folder, tiny_model, tmp_path):
+    import subprocess
+    import sys
+
+    folder, _ = bad_folder
+    (folder / "good.wav").chmod(0)
+    code = (
+        "import os, sys; from ser_toolkit.inference.model import Model; from ser_toolkit.inference.pipeline import analyze_file\n"
+        "from ser_toolkit.data.files import find_audio\n"
+        f"m = Model.open({str(tiny_model)!r}, device='cpu')\n"
+        f"found = find_audio([{str(folder / 'good.wav')!r}])\n"
+        "import soundfile\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "r = analyze_file(m, found[0]); print(r.status, r.reason)"
+    )
+    for part in (*folder.parents, folder):
+        if str(part).startswith(str(tmp_path.parents[1])):
+            part.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "failed unreadable"
+
+
+def test_exit_codes(cli, bad_folder, tiny_model, tmp_path):
+    folder, _ = bad_folder
+    (tmp_path / "empty").mkdir()
+    model = ("--model", tiny_model)
+    assert cli("analyze", folder / "good.wav", *model).code == 0
+    assert cli("analyze", folder / "good.wav", folder / "silence.wav", *model).code == 0
+    assert cli("analyze", folder / "good.wav", folder / "zero.wav", *model).code == 3
+    assert cli("analyze", folder / "zero.wav", *model).code == 1
+    assert cli("analyze", tmp_path / "nowhere", *model).code == 1
+    nothing = cli("analyze", tmp_path / "empty", *model)
+    assert nothing.code == 1
+    assert "no audio file in this folder" in " ".join(nothing.out.split())
+    assert cli("analyze").code == 2
+    assert cli("analyze", folder, "--format", "xml").code == 2
+    assert cli("analyze", folder, "--json", "-o", "x.csv").code == 2
+    assert cli("analyze", folder, "--format", "parquet").code == 2
+    assert cli("analyze", folder, "-o", tmp_path / "x.txt").code == 2
+    assert cli("analyze", folder, "--format", "table", "-o", tmp_path / "x").code == 2
+
+
+def test_errors_are_one_line_that_says_what_to_do(cli, bad_folder, tiny_model, tmp_path):
+    folder, _ = bad_folder
+    wrong = cli("analyze", folder, "--model", tmp_path / "no.onnx")
+    assert wrong.code == 1
+    assert wrong.out == ""
+    assert wrong.err.startswith("error: ")
+    assert "no such file" in wrong.err
+    assert len(wrong.err.splitlines()) == 1
+    text = tmp_path / "text.onnx"
+    text.write_text("[red]no[/red]")
+    assert "is no ONNX model" in cli("analyze", folder, "--model", text).err
+    assert "no device is called 'gpu'" in cli("analyze", folder, "--device", "gpu", "--model", tiny_model).err
+
+
+def test_files(cli, bad_folder, tiny_model, tmp_path):
+    folder, expected = bad_folder
+    model = ("--model", tiny_model)
+    for name in ("o.csv", "o.jsonl", "o.parquet"):
+        done = cli("analyze", folder, *model, "-o", tmp_path / name)
+        assert done.code == 3
+        assert done.out == ""
+        assert f"wrote {tmp_path / name}" in done.err
+        assert "Not analyzed" in done.err
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    parquet = pyarrow.parquet.read_table(tmp_path / "o.parquet").to_pylist()
+    jsonl = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert len(rows) == len(parquet) == len(jsonl) == len(expected)
+    for a, b, c in zip(rows, parquet, jsonl, strict=True):
+        assert a["file"] == b["file"] == c["file"]
+        assert a["status"] == b["status"] == c["status"]
+        if c["status"] == "ok":
+            assert float(a["anger"]) == pytest.approx(b["anger"], abs=1e-5)
+            assert b["anger"] == c["probabilities"]["anger"]
+
+
+def test_output_that_cannot_be_written(cli, bad_folder, tiny_model, tmp_path):
+    folder, _ = bad_folder
+    done = cli("analyze", folder / "good.wav", "--model", tiny_model, "-o", tmp_path / "none" / "o.csv")
+    assert done.code == 1
+    assert "o.csv: cannot be written: No such file or directory" in done.err
+
+
+def test_windows_and_hop(cli, tiny_corpus, tiny_model):
+    path = tiny_corpus.parent / "audio" / "s0-anger-3.wav"
+    counts = [
+        json.loads(cli("analyze", path, "--model", tiny_model, "--json", *hop).out)["n_windows"]
+        for hop in ((), ("--hop", "0.1"))
+    ]
+    assert counts == [2, 2]  # 1.6 s: one window of 1.5 s and one that ends with the recording
+
+
+def test_a_plugin_that_raises_on_one_file_costs_one_row(tiny_model, tiny_corpus, monkeypatch):
+    from ser_toolkit.data.files import find_audio
+    from ser_toolkit.features import FeatureSet
+    from ser_toolkit.inference.model import Model
+    from ser_toolkit.inference.pipeline import analyze_files
+
+    model = Model.open(tiny_model, device="cpu")
+    right = FeatureSet.blocks
+    calls = []
+
+    def sometimes(self, y, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise ZeroDivisionError("in a plugin")
+        return right(self, y, **kwargs)
+
+    monkeypatch.setattr(FeatureSet, "blocks", sometimes)
+    rows = list(analyze_files(model, find_audio([tiny_corpus.parent])))
+    assert len(rows) == 48
+    assert [r.reason for r in rows if r.status != "ok"] == ["crashed"]
+    assert "ZeroDivisionError: in a plugin" in rows[1].detail
+
+
+def test_ctrl_c_prints_and_saves_what_is_done(cli, bad_folder, tiny_model, tmp_path, monkeypatch):
+    from ser_toolkit.inference import pipeline
+
+    folder, _ = bad_folder
+    right, seen = pipeline.analyze_file, []
+
+    def interrupted(model, found):
+        seen.append(found)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return right(model, found)
+
+    monkeypatch.setattr(pipeline, "analyze_file", interrupted)
+    done = cli("analyze", folder, "--model", tiny_model, "-o", tmp_path / "o.jsonl")
+    assert done.code == 130
+    assert "interrupted after 3 of 14 files" in done.err
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_reader_that_leaves_is_no_error(bad_folder, tiny_model):
+    import subprocess
+    import sys
+
+    folder, _ = bad_folder
+    command = f"{sys.executable} -m ser_toolkit analyze '{folder}' --model '{tiny_model}' --json | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bundled_model_offline(process, tmp_path):
+    """The first thing that anybody runs: no model named, no network, from any folder."""
+    examples = Path(__file__).parents[2] / "examples" / "audio"
+    shutil.copytree(examples, tmp_path / "audio")
+    done = process("analyze", "audio", "--json", cwd=tmp_path)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(rows) == 8
+    assert all(set(r["probabilities"]) == {"anger", "happiness", "neutral", "sadness"} for r in rows)
+    # probabilities must depend on what is heard
+    assert len({round(r["confidence"], 3) for r in rows}) > 4

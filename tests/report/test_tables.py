@@ -1,0 +1,101 @@
+"""Tables hold every row, are safe in a spreadsheet, and appear as a whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pyarrow.parquet
+import pytest
+
+from ser_toolkit.errors import OutputError
+from ser_toolkit.report.results import FileResult, WindowResult
+from ser_toolkit.report.tables import columns, open_writer, safe_cell
+
+LABELS = ("anger", "joy")
+RESULTS = [
+    FileResult(
+        file="=cmd()|x.wav",
+        status="ok",
+        notes=("resampled", "short"),
+        duration_s=1.25,
+        probabilities={"anger": 0.25, "joy": 0.75},
+        windows=(WindowResult(start_s=0.0, end_s=1.25, probabilities={"anger": 0.25, "joy": 0.75}),),
+    ),
+    FileResult(file="a\nb%FF.wav", status="failed", reason="undecodable", detail="no"),
+    FileResult(file="<b>é.wav", status="skipped", reason="silent", duration_s=2.0),
+]
+
+
+def write(kind, path, results=RESULTS):
+    with open_writer(kind, path, LABELS) as writer:
+        for r in results:
+            writer.write(r)
+
+
+def test_jsonl_is_one_object_per_file(tmp_path):
+    write("jsonl", tmp_path / "o.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [r["file"] for r in rows] == [r.file for r in RESULTS]
+    assert rows[0]["predicted"] == "joy"
+    assert rows[0]["confidence"] == 0.75
+    assert rows[0]["windows"] == [{"start_s": 0.0, "end_s": 1.25, "probabilities": {"anger": 0.25, "joy": 0.75}}]
+    assert rows[1] == {
+        "file": "a\nb%FF.wav", "status": "failed", "reason": "undecodable", "detail": "no", "notes": [], "duration_s": None,
+        "n_windows": 0, "predicted": None, "confidence": None, "probabilities": {}, "windows": [],
+    }  # fmt: skip
+
+
+def test_csv_columns_and_formulas(tmp_path):
+    write("csv", tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["file", "start", "end", "anger", "joy", "predicted", "confidence", "status", "reason", "notes"]
+    assert rows[0] == ["'=cmd()|x.wav", "0", "1.25", "0.25", "0.75", "joy", "0.75", "ok", "", "resampled; short"]
+    assert rows[1][0] == "a\nb%FF.wav"
+    assert rows[2][7:9] == ["skipped", "silent"]
+
+
+def test_parquet_has_typed_columns(tmp_path):
+    write("parquet", tmp_path / "o.parquet")
+    table = pyarrow.parquet.read_table(tmp_path / "o.parquet")
+    assert table.column_names == columns(LABELS)
+    assert table["joy"].to_pylist() == [0.75, None, None]
+    assert table["file"].to_pylist() == [r.file for r in RESULTS]
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_cells_that_a_spreadsheet_would_run(text):
+    assert safe_cell(text) == "'" + text
+    assert safe_cell("a" + text) == "a" + text
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_ctrl_c_keeps_what_is_done(tmp_path, kind):
+    path = tmp_path / f"o.{kind}"
+    with pytest.raises(KeyboardInterrupt), open_writer(kind, path, LABELS) as writer:
+        writer.write(RESULTS[0])
+        raise KeyboardInterrupt
+    assert path.stat().st_size > 0
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_an_error_leaves_the_old_file(tmp_path, kind):
+    path = tmp_path / f"o.{kind}"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), open_writer(kind, path, LABELS) as writer:
+        writer.write(RESULTS[0])
+        raise RuntimeError
+    assert path.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_missing_folder_is_one_clear_error(tmp_path):
+    with pytest.raises(OutputError, match=r"none/o.csv: cannot be written: No such file"):
+        write("csv", tmp_path / "none" / "o.csv")
+
+
+def test_standard_output(capsys):
+    write("csv", None)
+    assert len(capsys.readouterr().out.splitlines()) == 5  # a name holds a newline, quoted
