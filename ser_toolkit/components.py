@@ -92,6 +92,8 @@ def create(cls: type[C], config: Mapping[str, Any]) -> C:
     ------
     ConfigError
         Unknown key (with the nearest allowed one), wrong type, or value out of bounds.
+    ComponentError
+        If a field holds a list or another value that could be changed.
     """
     from pydantic import ValidationError
 
@@ -104,6 +106,10 @@ def create(cls: type[C], config: Mapping[str, Any]) -> C:
         made: C = _adapter(cls).validate_python(dict(config))
     except ValidationError as error:
         raise ConfigError(f"{title}: {describe(error)}") from error
+    try:
+        hash(made)
+    except TypeError as error:
+        raise ComponentError(f"{title} has a setting that can be changed ({error}): use tuples, not lists") from error
     return made
 
 

@@ -148,7 +148,10 @@ class FeatureExtractor(Component, Protocol):
         Seconds of neighbouring audio on either side that change what `sliding` gives for a window; 0 without.
     """
 
-    context_s: ClassVar[float]
+    @property
+    def context_s(self) -> float:
+        """Seconds of context; a class variable or a property."""
+        ...
 
     def __hash__(self) -> int:
         """Frozen dataclasses have one; caches per configuration rest on it."""

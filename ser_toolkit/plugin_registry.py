@@ -167,7 +167,7 @@ class Registry:
         except BaseException as error:
             if module is not None and self._manager.is_registered(module):
                 self._manager.unregister(module)
-            reason = f"{type(error).__name__}: {error}".strip()
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             if strict:
                 raise ComponentError(f"plugin {entry.name!r} of {dist} {version} failed: {reason}") from error
             return Plugin(name=entry.name, dist=dist, dist_version=version, status="failed", reason=reason)
@@ -176,7 +176,9 @@ class Registry:
     def _components(self, module: ModuleType, dist: str) -> tuple[Registered, ...]:
         found = []
         for caller in self._manager.get_hookcallers(module) or ():
-            kind = HOOKS[caller.name]
+            kind = HOOKS.get(caller.name)
+            if kind is None:  # an optional hook of another version
+                continue
             for impl in caller.get_hookimpls():
                 if impl.plugin is not module:
                     continue

@@ -83,7 +83,7 @@ def analyze(
     except KeyboardInterrupt:
         interrupted = True
     if kind == "table" or output is not None:
-        about = _about(opened, time.perf_counter() - began, len(results), len(files))
+        about = describe(opened, time.perf_counter() - began, len(results), len(files))
         stdout = terminal.console(stderr=kind != "table")
         shown = terminal.analysis(results, opened.labels, about=about, width=stdout.width, brief=kind != "table")
         stdout.print(shown)
@@ -128,7 +128,8 @@ def _with_progress(results: Iterator[FileResult], total: int) -> Iterator[FileRe
             yield result
 
 
-def _about(model: Model, seconds: float, done: int, total: int) -> dict[str, str]:
+def describe(model: Model, seconds: float, done: int, total: int) -> dict[str, str]:
+    """Lines of the summary: what ran, on which windows, how probabilities came about, where, and how long."""
     segments = model.features.segmentation
     windows = "whole recordings" if segments.window_s is None else f"{segments.window_s:g} s, hop {segments.hop_s:g} s"
     calibration = model.recipe.calibration

@@ -53,6 +53,7 @@ def train(
     from ser_toolkit.report import terminal
     from ser_toolkit.report.training_progress import RichProgress
     from ser_toolkit.training.config import read_config
+    from ser_toolkit.training.memory import keep_freed_memory
     from ser_toolkit.training.run import train as run
 
     overrides = []
@@ -71,16 +72,21 @@ def train(
     if allow_speaker_overlap:
         overrides.append("split.allow_speaker_overlap=true")
     settings = read_config(config, [*overrides, *(set_ or [])])
+    keep_freed_memory()
     with RichProgress() as progress:
-        result = run(
-            manifests,
-            config=settings,
-            out=out,
-            device=device,
-            resume=resume,
-            speaker_pattern=speaker_pattern,
-            progress=progress,
-        )
+        try:
+            result = run(
+                manifests,
+                config=settings,
+                out=out,
+                device=device,
+                resume=resume,
+                speaker_pattern=speaker_pattern,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
+            raise
     if progress.is_main_process:
         terminal.console().print(terminal.training(result))
 

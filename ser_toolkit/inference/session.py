@@ -146,6 +146,8 @@ def _open(path: Path, data: bytes, device: str, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
+    # tensors may name other files; opened from memory the model has no folder, and the one given here cannot exist
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", f"{os.devnull}/none")
     kind, _, index = device.partition(":")
     providers: list[Any] = ["CPUExecutionProvider"]
     if kind == "cuda":
@@ -153,7 +155,6 @@ def _open(path: Path, data: bytes, device: str, threads: int) -> Session:
     # trying a provider that is not there writes coloured C++ errors; severity 4 keeps stderr clean
     onnxruntime.set_default_logger_severity(4)
     try:
-        # from memory, a model has no folder, so that none of its tensors can be read from other files
         session = onnxruntime.InferenceSession(data, options, providers=providers)
     except Exception as error:
         raise ModelError(f"{path} is no ONNX model that can be run here: {_first_sentence(error)}") from error

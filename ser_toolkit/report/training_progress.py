@@ -46,6 +46,10 @@ class RichProgress:
         """Remove the bars."""
         self._progress.stop()
 
+    def print(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(Text(text))
+
     def starting(
         self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], warnings: Sequence[str]
     ) -> None:
@@ -59,6 +63,16 @@ class RichProgress:
     def extracting(self, done: int, total: int) -> None:
         """Move the bar of extraction."""
         self._progress.update(self._extraction, completed=done, total=total, visible=done < total)
+
+    def extracted(self, *, windows: int, lost: int, excluded: int, total: int) -> None:
+        """Print what the segmentation made of the recordings, and what it dropped."""
+        self._progress.update(self._extraction, visible=False)
+        self._console.print(f"{windows} windows")
+        if lost:
+            text = f"caution: {lost} of {total} utterances ({lost / total:.0%}) are too short for a window and dropped"
+            self._console.print(Text(text, style="yellow"))
+        if excluded:
+            self._console.print(Text(f"caution: {excluded} of {total} recordings cannot be used", style="yellow"))
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """Move the bar of the epoch."""

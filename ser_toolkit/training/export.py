@@ -142,7 +142,7 @@ def _compare(
 
 def _n_numbers(proto: onnx.ModelProto) -> int:
     """Numbers in the weights: initializers, and what trees and vector machines keep in attributes."""
-    constants = sum(math.prod(t.dims) for t in proto.graph.initializer)
+    constants: int = sum(math.prod(t.dims) for t in proto.graph.initializer)
     return constants + sum(len(a.floats) for node in proto.graph.node for a in node.attribute)
 
 

@@ -138,7 +138,7 @@ def fit(
         Best weights on CPU.
     """
     world, rank = accelerator.num_processes, accelerator.process_index
-    network = network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, eps=1e-7, weight_decay=config.weight_decay)
     prepared, optimizer, loss = accelerator.prepare(network, optimizer, loss)
     epochs: list[Epoch] = []

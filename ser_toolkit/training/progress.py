@@ -23,6 +23,9 @@ class Progress(Protocol):
     def extracting(self, done: int, total: int) -> None:
         """After each utterance."""
 
+    def extracted(self, *, windows: int, lost: int, excluded: int, total: int) -> None:
+        """After extraction: windows, and of `total` utterances those too short for one, and those unusable."""
+
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """After each optimiser step; `loss` is the mean of the epoch so far."""
 
@@ -39,6 +42,9 @@ class Silent:
         """Ignore."""
 
     def extracting(self, done: int, total: int) -> None:
+        """Ignore."""
+
+    def extracted(self, *, windows: int, lost: int, excluded: int, total: int) -> None:
         """Ignore."""
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:

@@ -109,10 +109,22 @@ def train(
     main = accelerator is None or accelerator.is_main_process
     if main:
         _prepare_folder(out, config, manifest, utterances, parts, resume=resume)
-        progress.starting(protocol=parts.protocol, parts=_part_counts(parts), labels=labels, warnings=parts.warnings)
+        progress.starting(
+            protocol=parts.protocol,
+            parts=_part_counts(parts),
+            labels=labels,
+            warnings=[*parts.warnings, *_ignored(manifest)],
+        )
     store = _features(out, utterances, plan.features, config, progress, accelerator)
     classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
     _check_classes(store, parts, classes, labels)
+    if main:
+        progress.extracted(
+            windows=len(store),
+            lost=len(classes) - len(set(store.owner.tolist())) - len(store.excluded),
+            excluded=len(store.excluded),
+            total=len(classes),
+        )
 
     weights: Any
     if accelerator is None:
@@ -163,6 +175,11 @@ def _labelled(manifest: Manifest, config: TrainConfig) -> tuple[tuple[Utterance,
     if len(labels) < 2:
         raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
     return tuple(u for u in manifest.utterances if u.emotion in labels), labels
+
+
+def _ignored(manifest: Manifest) -> list[str]:
+    columns = ", ".join(map(repr, manifest.ignored_columns))
+    return [f"columns of the manifest that are not used: {columns}"] if columns else []
 
 
 def _part_counts(parts: Split) -> dict[Part, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -71,6 +71,17 @@ def _class(name="x", version=1, frozen=True, kw_only=True, **fields):
 def test_classes_that_are_no_components(made, said):
     with pytest.raises(ComponentError, match=said):
         check_class(made)
+
+
+def test_fields_that_can_be_changed_are_refused():
+    @dataclass(frozen=True, kw_only=True)
+    class Listed:
+        name: ClassVar[str] = "listed"
+        version: ClassVar[int] = 1
+        sizes: list[int] = field(default_factory=list)
+
+    with pytest.raises(ComponentError, match="use tuples"):
+        create(Listed, {})
 
 
 def test_every_field_needs_a_default():

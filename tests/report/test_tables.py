@@ -41,8 +41,8 @@ def test_jsonl_is_one_object_per_file(tmp_path):
     assert rows[0]["confidence"] == 0.75
     assert rows[0]["windows"] == [{"start_s": 0.0, "end_s": 1.25, "probabilities": {"anger": 0.25, "joy": 0.75}}]
     assert rows[1] == {
-        "file": "a\nb%FF.wav", "status": "failed", "reason": "undecodable", "detail": "no", "notes": [], "duration_s": None,
-        "n_windows": 0, "predicted": None, "confidence": None, "probabilities": {}, "windows": [],
+        "file": "a\nb%FF.wav", "status": "failed", "reason": "undecodable", "detail": "no", "notes": [],
+        "duration_s": None, "n_windows": 0, "predicted": None, "confidence": None, "probabilities": {}, "windows": [],
     }  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -33,8 +32,8 @@ def test_run_folder_is_complete_and_readable(tiny_run):
     out = tiny_run.run_dir
     names = {p.name for p in out.iterdir()}
     assert names == {
-        "recipe.json", "weights.safetensors", "metrics.json", "epochs.csv", "predictions.csv", "confusion.png", "split.csv",
-        "samples.safetensors", "config.json",
+        "recipe.json", "weights.safetensors", "metrics.json", "epochs.csv", "predictions.csv", "confusion.png",
+        "split.csv", "samples.safetensors", "config.json",
     }  # fmt: skip
     assert read_result(out) == tiny_run
     assert (out / "confusion.png").read_bytes().startswith(b"\x89PNG")
@@ -50,7 +49,7 @@ def test_run_folder_is_complete_and_readable(tiny_run):
 def test_scores_are_those_of_the_written_predictions(tiny_run):
     with (tiny_run.run_dir / "predictions.csv").open(newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["part"] == "test"]
-    assert len(rows) == tiny_run.test.utterance.n == 8
+    assert len(rows) == tiny_run.test.utterance.n == 4
     assert len({r["speaker"] for r in rows}) == 1
     correct = np.mean([r["predicted"] == r["emotion"] for r in rows])
     assert correct == pytest.approx(tiny_run.test.utterance.wa)
@@ -111,9 +110,10 @@ def test_kill_minus_9_at_any_moment_and_resume(tiny_corpus, tiny_run, tmp_path):
     out = tmp_path / "run"
     code = (
         "import json, sys; from ser_toolkit.training.run import train; "
-        f"train({str(tiny_corpus)!r}, config=json.load(open({str(config)!r})), out={str(out)!r}, device='cpu', resume=True)"
+        f"train({str(tiny_corpus)!r}, config=json.load(open({str(config)!r})), out={str(out)!r}, "
+        "device='cpu', resume=True)"
     )
-    for patience in (3.0, 5.5, 6.5, 7.5, 9.0, 600.0):
+    for patience in (2.5, 4.5, 6.0, 600.0):
         process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
         try:
             assert process.wait(patience) == 0
@@ -121,7 +121,6 @@ def test_kill_minus_9_at_any_moment_and_resume(tiny_corpus, tiny_run, tmp_path):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            time.sleep(0)
     one, two = load_file(tiny_run.run_dir / "weights.safetensors"), load_file(out / "weights.safetensors")
     assert all(np.array_equal(one[k], two[k]) for k in one)
     assert not [p.name for p in out.iterdir() if p.name.startswith("work")]
@@ -130,9 +129,9 @@ def test_kill_minus_9_at_any_moment_and_resume(tiny_corpus, tiny_run, tmp_path):
 def test_paper_preset_drops_short_utterances_and_counts_them(tiny_corpus, tmp_path):
     config = {**TINY, "segments": {"preset": "paper", "window_s": 1.3}, "training": {**TINY["training"], "epochs": 1}}
     result = train(tiny_corpus, config=config, out=tmp_path / "run", device="cpu")
-    # of each speaker and emotion, the recordings of 1.0 and 1.2 s are dropped
-    assert result.test.n_without_window == 4
-    assert result.test.utterance.n == 8
+    # of each speaker and emotion, the recording of 1.0 s is dropped and that of 1.6 s kept
+    assert result.test.n_without_window == 2
+    assert result.test.utterance.n == 4
     assert result.test.utterance.wa <= 0.5
 
 
@@ -174,7 +173,7 @@ def test_a_bad_recording_is_left_out_and_listed(tiny_corpus, tmp_path):
         ({"model": {"name": "cnn-dmm"}}, UnknownComponentError, "Did you mean 'cnn-dnn'"),
         ({"features": {"mel": {"name": "melspec", "n_mel": 3}}}, ConfigError, "Did you mean 'n_mels'"),
         ({"features": {"mel": {"name": "melspec", "scope": "file"}}}, ConfigError, "'segment' or 'recording'"),
-        ({"emotions": ["anger", "joy"]}, ManifestError, r"'joy'.*anger \(24\), sadness \(24\)"),
+        ({"emotions": ["anger", "joy"]}, ManifestError, r"'joy'.*anger \(12\), sadness \(12\)"),
         ({"loss": {"name": "focal", "alpha": [0.1, 0.2, 0.3]}, "training": {"epochs": 1}}, ConfigError, "alpha"),
     ],
 )

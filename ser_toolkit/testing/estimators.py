@@ -1,0 +1,131 @@
+"""Checks on scikit-learn estimators, for `ser_toolkit.testing.models.check_model`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_toolkit.interfaces import FeatureSpec, TargetSpec
+from ser_toolkit.testing.checks import CheckResult, check, require, require_same
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_toolkit.interfaces import ClassicalModel
+
+__all__ = ["EstimatorChecks"]
+
+VECTOR = FeatureSpec(shape=(88,), axes=("feature",), unit="mixed")
+TOLERANCE = 1e-4
+"""Largest difference of probabilities, or of scores, between scikit-learn and ONNX Runtime."""
+
+
+class EstimatorChecks:
+    """The checks on one estimator; they need scikit-learn, and for the last skl2onnx and onnxruntime.
+
+    Parameters
+    ----------
+    model : ClassicalModel
+        The model, configured.
+    inputs : mapping of str to FeatureSpec or None
+        What it is made for, all of fixed size; None gives it a vector (88,).
+    target : TargetSpec
+        What it predicts.
+    """
+
+    def __init__(self, model: ClassicalModel, inputs: Mapping[str, FeatureSpec] | None, target: TargetSpec) -> None:
+        self.model, self.target = model, target
+        self.inputs = {"vector": VECTOR} if inputs is None else inputs
+        self.n = len(target.labels)
+
+    def run(self) -> list[CheckResult]:
+        """All checks; the later ones only for an estimator that fits."""
+        results = [check("estimator", self.estimator)]
+        if results[0].passed:
+            results.append(check("fits", self.fits))
+        if results[-1].passed and len(results) == 2:
+            checks = {"outputs": self.outputs, "learns": self.learns, "seeded": self.seeded, "ONNX": self.onnx}
+            results += [check(name, function) for name, function in checks.items()]
+        return results
+
+    def make(self) -> Any:
+        """Unfitted estimator, of seed 0."""
+        return self.model.estimator(self.inputs, self.target, seed=0)
+
+    def estimator(self) -> str:
+        """An unfitted classifier with probabilities or scores."""
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        made = self.make()
+        kind = type(made).__name__
+        require(hasattr(made, "fit"), f"{kind} has no fit")
+        scores = hasattr(made, "predict_proba") or hasattr(made, "decision_function")
+        require(scores, f"{kind} has neither predict_proba nor decision_function")
+        try:
+            check_is_fitted(made)
+        except NotFittedError:
+            return kind
+        require(False, f"{kind} is fitted already")
+        return kind
+
+    def fits(self) -> None:
+        """Fits to twelve segments per class, far apart."""
+        n_features = sum(math.prod(size or 0 for size in spec.shape) for spec in self.inputs.values())
+        rng = np.random.default_rng(0)
+        self.y = np.arange(12 * self.n) % self.n
+        centres = rng.standard_normal((self.n, n_features))
+        self.x = (centres[self.y] + 0.5 * rng.standard_normal((len(self.y), n_features))).astype(np.float32)
+        self.fitted = self.make().fit(self.x, self.y)
+
+    def scores(self, estimator: Any) -> NDArray[np.float64]:
+        """Probabilities or scores, one column per class."""
+        function = getattr(estimator, "predict_proba", None) or estimator.decision_function
+        result: NDArray[np.float64] = np.asarray(function(self.x))
+        return np.stack([-result, result], axis=1) if result.ndim == 1 and self.n == 2 else result
+
+    def outputs(self) -> None:
+        """One finite score per class."""
+        scores, wanted = self.scores(self.fitted), (len(self.x), self.n)
+        require(scores.shape == wanted, f"shape {scores.shape}, not {wanted}: one column per class")
+        require(np.isfinite(scores).all(), "scores are not all finite")
+
+    def learns(self) -> str:
+        """The highest score is the label's."""
+        accuracy = float(np.mean(self.scores(self.fitted).argmax(axis=1) == self.y))
+        require(accuracy > 0.9, f"accuracy {accuracy:.2f} on the very segments, far apart, that it was fitted to")
+        return f"accuracy {accuracy:.2f}"
+
+    def seeded(self) -> str:
+        """Two fits with one seed are one."""
+        again = self.make().fit(self.x, self.y)
+        return require_same(self.scores(self.fitted), self.scores(again), "two fits with one seed", tolerance=0.0)
+
+    def onnx(self) -> str:
+        """Scikit-learn and ONNX Runtime agree."""
+        import onnxruntime
+
+        graph = self.convert()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        result = session.run(None, {session.get_inputs()[0].name: self.x})[1]
+        return require_same(self.scores(self.fitted), result, "scikit-learn and ONNX Runtime", tolerance=TOLERANCE)
+
+    def convert(self) -> bytes:
+        """The fitted estimator as ONNX; its second output is what `scores` gives."""
+        from skl2onnx import to_onnx
+
+        options: dict[str, Any] = {} if hasattr(self.fitted, "predict_proba") else {"raw_scores": True}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of scikit-learn, on what skl2onnx reads
+            try:
+                graph = to_onnx(self.fitted, self.x[:1], options={id(self.fitted): {"zipmap": False, **options}})
+            except NameError:  # an estimator without this option
+                graph = to_onnx(self.fitted, self.x[:1], options={id(self.fitted): options})
+        result: bytes = graph.SerializeToString()
+        return result
