@@ -1,0 +1,22 @@
+"""Check that a wheel holds exactly the import packages, a model with its card, and no audio."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+wheel = Path(sys.argv[1])
+names = zipfile.ZipFile(wheel).namelist()
+top = {name.split("/")[0] for name in names}
+dist_info = {t for t in top if t.endswith(".dist-info")}
+expected = {"ser_toolkit", "ser_toolkit_paper", "ser_toolkit_baselines"}
+if len(dist_info) != 1 or top - dist_info != expected:
+    sys.exit(f"top levels of {wheel.name} are {sorted(top)}, expected {sorted(expected)} and one .dist-info")
+for wanted in ("ser_toolkit/models/emodb.onnx", "ser_toolkit/models/emodb.md", "ser_toolkit/py.typed"):
+    if wanted not in names:
+        sys.exit(f"{wheel.name} lacks {wanted}")
+if sound := [n for n in names if n.endswith((".wav", ".flac", ".mp3", ".ogg"))]:
+    sys.exit(f"{wheel.name} holds audio: {sound}")
+size = wheel.stat().st_size / 1e6
+if size > 30:
+    sys.exit(f"{wheel.name} has {size:.1f} MB, over 30")
+print(f"{wheel.name}: {size:.1f} MB, top levels {', '.join(sorted(expected))}")
