@@ -208,7 +208,7 @@ class Recipe(_Part):
 
     def to_json(self) -> str:
         """Compact JSON text; `from_json` gives an equal recipe back."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return json.dumps(self.model_dump(mode="json"), allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from ser_toolkit.errors import OutputError
 
-__all__ = ["replacing", "write_bytes", "write_text"]
+__all__ = ["PREFIX", "replacing", "write_bytes", "write_text"]
+
+PREFIX = ".writing-"
+"""How the names of temporary files begin."""
 
 
 @contextlib.contextmanager
@@ -33,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
         If the folder is missing, read-only or full; says which file.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

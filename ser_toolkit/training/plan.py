@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from ser_toolkit.components import describe
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.features import FeatureSet, probe
 from ser_toolkit.interfaces import ClassicalModel, TargetSpec
@@ -20,6 +23,8 @@ from ser_toolkit.recipe import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ser_toolkit.plugin_registry import Registry
     from ser_toolkit.training.config import TrainConfig
 
@@ -102,13 +107,37 @@ class Plan:
             loss=loss,
         )
 
-    def recipe(self, *, calibration: Calibration, training: Training) -> Recipe:
+    def check(self, class_counts: Sequence[int]) -> None:
+        """Find now what would otherwise fail after hours: build everything once and throw it away.
+
+        Parameters
+        ----------
+        class_counts : sequence of int
+            Training utterances per class.
+
+        Raises
+        ------
+        ConfigError, ComponentError
+            Model, loss and features do not fit each other, or a setting cannot be stored in a recipe.
+        """
+        specs = self.features.specs()
+        if isinstance(self.model, ClassicalModel):
+            self.model.estimator(specs, self.target, seed=0)
+        else:
+            self.model.build(specs, [self.target])
+            self.loss.build(self.target, class_counts)
+        try:
+            self.recipe()
+        except ValidationError as error:
+            raise ConfigError(f"this configuration cannot be stored in a recipe: {describe(error)}") from error
+
+    def recipe(self, *, calibration: Calibration | None = None, training: Training | None = None) -> Recipe:
         """Recipe of the trained model.
 
         Parameters
         ----------
-        calibration, training : Calibration, Training
-            What the run found.
+        calibration, training : Calibration, Training, optional
+            What the run found; None before.
 
         Returns
         -------

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+MAX_LABEL = 200
+
 SAMPLES = 8
 """Windows whose features are kept to compare an export on."""
 
@@ -107,6 +109,8 @@ def train(
     classical = isinstance(plan.model, ClassicalModel)
     accelerator = None if classical else _accelerator(config, device)
     main = accelerator is None or accelerator.is_main_process
+    train_counts = Counter(u.emotion for u, part in zip(utterances, parts.parts, strict=True) if part == "train")
+    plan.check([train_counts[label] for label in labels])
     if main:
         _prepare_folder(out, config, manifest, utterances, parts, resume=resume)
         progress.starting(
@@ -131,7 +135,11 @@ def train(
         weights, logits, epochs = _fit_classical(plan, store, parts, classes, config)
     else:
         weights, logits, epochs = _fit_network(plan, store, parts, classes, config, accelerator, out, progress)
-    scored = {part: score_part(logits[part], store, parts.indices(part), classes, labels) for part in logits}
+    # a test part of which nothing is left has no scores
+    scored = {p: score_part(z, store, parts.indices(p), classes, labels) for p, z in logits.items() if len(z)}
+    warnings = parts.warnings
+    if "test" in logits and "test" not in scored:
+        warnings += ("no test recording could be used, or all are too short: there are no test scores",)
     dev_windows = store.windows_of(parts.indices("dev"))
     temperature = fit_temperature(logits["dev"], classes[store.owner[dev_windows]], _weights(store, dev_windows))
     recipe = plan.recipe(
@@ -148,7 +156,7 @@ def train(
         test=scored.get("test"),
         epochs=epochs,
         excluded={utterances[i].key: reason for i, reason in store.excluded.items()},
-        warnings=parts.warnings,
+        warnings=warnings,
     )
     if main:
         # spread over the development recordings, whose features differ from those that weights were fitted to
@@ -174,6 +182,12 @@ def _labelled(manifest: Manifest, config: TrainConfig) -> tuple[tuple[Utterance,
     labels = tuple(config.emotions or sorted(counts))
     if len(labels) < 2:
         raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
+    for label in labels:
+        if len(label) > MAX_LABEL or not label.isprintable():
+            raise ManifestError(
+                f"the label {label[:60]!r} cannot be used: a label has at most {MAX_LABEL} characters and no control "
+                "characters or broken encoding"
+            )
     return tuple(u for u in manifest.utterances if u.emotion in labels), labels
 
 
@@ -206,13 +220,15 @@ def _prepare_folder(
             raise ConfigError(
                 f"{out}: cannot resume, the {changed} is not the one that the run began with (see {path.name})"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
         hint = "" if resume else "give another --out, or go on with it: --resume"
         raise ConfigError(f"{out} is there and not empty: {hint or 'it holds no run to resume'}")
     out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
+        leftover.unlink()
+    atomic.write_text(path, state)
     rows = ([u.key, u.speaker or "", u.emotion, p] for u, p in zip(utterances, parts.parts, strict=True))
     write_csv(out / "split.csv", ["file", "speaker", "emotion", "part"], rows)
-    atomic.write_text(path, state)
 
 
 def _accelerator(config: TrainConfig, device: str) -> Accelerator:

@@ -46,7 +46,7 @@ def bad_folder(tmp_path, tiny_corpus):
     add("eight-channels.wav", "ok", y=np.stack([good] * 8, axis=1))
     add("8k.wav", "ok", y=good[::2], sr=8000)
     add("192k.wav", "ok", y=np.repeat(good, 12), sr=192_000)
-    add("[red]bold[/red] <script>.wav", "ok")
+    add("[red]bold[b] <script>.wav", "ok")
     add("=cmd()\nnewline.wav", "ok")
     add(b"not-utf8-\xff\xfe.wav", "ok")
     whole = (folder / "good.wav").read_bytes()
@@ -81,7 +81,7 @@ def test_the_table_shows_them_all_and_obeys_none(cli, bad_folder, tiny_model):
     folder, expected = bad_folder
     done = cli("analyze", folder, "--model", tiny_model)
     assert done.code == 3
-    assert "[red]bold[/red] <script>.wav" in done.out
+    assert "[red]bold[b] <script>.wav" in done.out
     assert "not-utf8-%FF%FE.wav" in done.out
     assert "Not analyzed" in done.out
     assert f"{len(expected)} files, 8 ok, 2 skipped, 4 failed" in done.out

@@ -14,7 +14,15 @@ import pytest
 from conftest import TINY
 from safetensors.numpy import load_file
 
-from ser_toolkit.errors import ConfigError, DeviceError, ManifestError, ModelError, SplitError, UnknownComponentError
+from ser_toolkit.errors import (
+    ComponentError,
+    ConfigError,
+    DeviceError,
+    ManifestError,
+    ModelError,
+    SplitError,
+    UnknownComponentError,
+)
 from ser_toolkit.recipe import Recipe
 from ser_toolkit.training.checkpoint import read_recipe
 from ser_toolkit.training.results import read_result
@@ -209,3 +217,71 @@ def test_cuda_that_is_not_there_is_refused(tiny_corpus, tmp_path):
         train(tiny_corpus, config=TINY, out=tmp_path / "run", device="cuda")
     with pytest.raises(DeviceError, match="no device is called 'tpu'"):
         train(tiny_corpus, config=TINY, out=tmp_path / "run", device="tpu")
+
+
+def test_what_cannot_work_fails_before_extraction(tiny_corpus, tmp_path):
+    class NoExtraction:
+        def __getattr__(self, name):
+            def refuse(*args, **kwargs):
+                raise AssertionError(f"{name} was reached")
+
+            return refuse
+
+    varying = {**TINY, "segments": {"preset": "utterance"}}  # flatten needs images of one size
+    with pytest.raises(ComponentError, match="flatten"):
+        train(tiny_corpus, config=varying, out=tmp_path / "a", device="cpu", progress=NoExtraction())
+    assert not (tmp_path / "a").exists()
+
+
+def relabelled(tiny_corpus, path, new):
+    text = tiny_corpus.read_text().replace("audio/", f"{tiny_corpus.parent}/audio/")
+    rows = [line.split(",") for line in text.splitlines()]
+    for row in rows[1:]:
+        row[2] = new.get(row[2], row[2])
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_hostile_labels_are_stored_and_drawn_as_they_are(tiny_corpus, tmp_path):
+    label = "[red]$x_1$ <b>\u00e9=cmd()"
+    manifest = relabelled(tiny_corpus, tmp_path / "m.csv", {"anger": label})
+    result = train(manifest, config=SVM, out=tmp_path / "run")
+    assert set(result.recipe.labels) == {label, "sadness"}
+    assert read_recipe(tmp_path / "run") == result.recipe
+    for bad in ("two\nlines", "x" * 300):
+        manifest = relabelled(tiny_corpus, tmp_path / "bad.csv", {"anger": bad})
+        with pytest.raises(ManifestError, match="cannot be used"):
+            train(manifest, config=SVM, out=tmp_path / "bad")
+
+
+def test_a_test_part_of_which_nothing_is_left(tiny_corpus, tmp_path):
+    lines = tiny_corpus.read_text().replace("audio/", f"{tiny_corpus.parent}/audio/").splitlines()
+    (tmp_path / "gone.wav").write_bytes(b"no sound")
+    parts = [lines[0] + ",split", *(f"{x},{'dev' if 'speaker5' in x else 'train'}" for x in lines[1:])]
+    parts.append("gone.wav,speaker9,anger,male,test")
+    (tmp_path / "m.csv").write_text("\n".join(parts) + "\n")
+    result = train(tmp_path / "m.csv", config=SVM, out=tmp_path / "run")
+    assert result.test is None
+    assert any("no test scores" in w for w in result.warnings)
+    assert read_result(tmp_path / "run") == result
+
+
+@pytest.mark.slow
+def test_two_processes(tiny_corpus, tmp_path):
+    """The same command under accelerate's launcher: the gradients of both processes count."""
+    config = tmp_path / "train.toml"
+    config.write_text(
+        '[features.mel]\nname = "melspec"\nn_mels = 32\nhop_length = 512\n[model]\nfilters = [4, 4, 8, 8, 16]\n'
+        "mfep_dense = [16]\nerp = [16]\n[segments]\nwindow_s = 1.5\n[training]\nbatch_size = 4\nepochs = 1\n"
+    )
+    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
+              "--dynamo_backend", "no", "-m", "ser_toolkit", "train"]  # fmt: skip
+    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch[1:]]
+    done = subprocess.run(
+        [*command, tiny_corpus, "--config", config, "--out", tmp_path / "run", "--device", "cpu"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("test, per utterance") == 2  # scores and recalls, once
+    assert read_result(tmp_path / "run").test.utterance.n == 4
