@@ -20,7 +20,7 @@ app = typer.Typer(
     name="ser-toolkit",
     help="Speech emotion recognition: train, export to one ONNX file, analyze folders. Everything is a plugin.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 def analyze(
     paths: Annotated[
-        list[Path], typer.Argument(help="Audio files and folders (searched recursively).", metavar="PATH...")
+        list[Path], typer.Argument(help="Audio files and folders (searched recursively).", metavar="PATH")
     ],
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Exported .onnx file, or name of a bundled model.")
@@ -50,13 +50,11 @@ def analyze(
     Every file gets a row: its emotion with calibrated probabilities, or why it has none. A bad file never ends the
     run. Exit code: 0 all done, 1 nothing could be done, 2 usage, 3 some files failed.
 
-    [bold]Examples[/bold]
+    **Examples**
 
-      ser-toolkit analyze recordings/
-
-      ser-toolkit analyze call.wav --hop 0.75 --json
-
-      ser-toolkit analyze recordings/ --model model.onnx --device cuda -o results.csv
+    - `ser-toolkit analyze recordings/`
+    - `ser-toolkit analyze call.wav --hop 0.75 --json`
+    - `ser-toolkit analyze recordings/ --model model.onnx --device cuda -o results.csv`
     """
     from ser_toolkit.data.files import find_audio
     from ser_toolkit.inference.model import Model

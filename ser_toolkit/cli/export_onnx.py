@@ -19,11 +19,10 @@ def export_onnx(
     Standardization, network, softmax and calibration are inside; the recipe in its metadata says how audio becomes
     its inputs. The file is re-opened and compared with the trained model on real features before it is kept.
 
-    [bold]Examples[/bold]
+    **Examples**
 
-      ser-toolkit export-onnx runs/first -o model.onnx
-
-      ser-toolkit analyze recordings/ --model model.onnx
+    - `ser-toolkit export-onnx runs/first -o model.onnx`
+    - `ser-toolkit analyze recordings/ --model model.onnx`
     """
     from ser_toolkit.report import terminal
     from ser_toolkit.training.export import export

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(invoke_without_command=True, help="List plugins, check one, or start a new one.")
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
@@ -18,15 +18,15 @@ def plugins(
         str | None, typer.Option(metavar="NAME", help="Run the contract checks on a component or a plugin.")
     ] = None,
 ) -> None:
-    """List plugins and their components, with those that failed and why.
+    """List plugins, check one, or start a new one.
 
-    [bold]Examples[/bold]
+    Without options: every installed component, where it comes from, and which plugins failed and why.
 
-      ser-toolkit plugins
+    **Examples**
 
-      ser-toolkit plugins --check melspec
-
-      ser-toolkit plugins new my-features
+    - `ser-toolkit plugins`
+    - `ser-toolkit plugins --check melspec`
+    - `ser-toolkit plugins new my-features`
     """
     if context.invoked_subcommand is not None:
         return
@@ -58,9 +58,9 @@ def new(
 ) -> None:
     """Write an installable plugin package: a feature, a model, and a test that runs their contracts.
 
-    [bold]Example[/bold]
+    **Example**
 
-      ser-toolkit plugins new my-features && pip install ./my-features
+    - `ser-toolkit plugins new my-features && pip install ./my-features`
     """
     from shlex import quote
 

@@ -12,7 +12,7 @@ def train(
     manifests: Annotated[
         list[Path],
         typer.Argument(
-            help="Manifest CSV files, folders with a folder per emotion, or audiofolders.", metavar="MANIFEST..."
+            help="Manifest CSV files, folders with a folder per emotion, or audiofolders.", metavar="MANIFEST"
         ),
     ],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; see docs/train.md.")] = None,
@@ -42,13 +42,11 @@ def train(
     Whole speakers are held out: the epoch is chosen on development speakers, scores come from test speakers. Without
     a configuration this trains the paper's system: mel spectrogram and eGeMAPS, cnn-dnn, focal loss.
 
-    [bold]Examples[/bold]
+    **Examples**
 
-      ser-toolkit train corpus/manifest.csv --emotions anger,happiness,neutral,sadness --out runs/first
-
-      ser-toolkit train a/manifest.csv b/manifest.csv --set model.pooling=mean --set training.lr=3e-4
-
-      ser-toolkit train corpus/ --features egemaps --model svm --out runs/svm
+    - `ser-toolkit train corpus/manifest.csv --emotions anger,happiness,neutral,sadness --out runs/first`
+    - `ser-toolkit train a/manifest.csv b/manifest.csv --set model.pooling=mean --set training.lr=3e-4`
+    - `ser-toolkit train corpus/ --features egemaps --model svm --out runs/svm`
     """
     from ser_toolkit.report import terminal
     from ser_toolkit.report.training_progress import RichProgress

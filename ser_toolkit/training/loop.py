@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -196,8 +197,9 @@ def fit(
                 "epochs": [asdict(e) for e in epochs],
                 "best": state,
             }
-            with atomic.replacing(checkpoint) as temporary:
-                torch.save(saved, temporary)
+            data = io.BytesIO()  # torch reports a full disk as an internal error of its zip writer
+            torch.save(saved, data)
+            atomic.write_bytes(checkpoint, data.getvalue())
         on_epoch(epoch)
     return Fit(state=state, epochs=tuple(epochs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_toolkit.data import atomic, audio, quality
-from ser_toolkit.errors import ComponentError, SerToolkitError
+from ser_toolkit.errors import ComponentError, OutputError, SerToolkitError
 from ser_toolkit.features import FeatureSet
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def build_store(
         If an extractor breaks its interface.
     SerToolkitError
         If a worker process dies.
+    OutputError
+        If the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").unlink(missing_ok=True)
@@ -169,9 +172,12 @@ def build_store(
             owner += [i] * len(next(iter(result.features.values()), []))
             if on_progress:
                 on_progress(i + 1, len(utterances))
+    except OSError as error:
+        raise OutputError(f"{folder}: features cannot be written: {error.strerror or error}") from error
     finally:
         for file in files.values():
-            file.close()
+            with contextlib.suppress(OSError):  # a full disk was reported above; closing flushes what is left
+                file.close()
     index = {"owner": owner, "recordings": recordings, "excluded": excluded, "shapes": shapes}
     atomic.write_text(folder / "index.json", json.dumps(index))
     return open_store(folder)
