@@ -7,10 +7,9 @@ Reading one executes nothing, whoever wrote it.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -23,14 +22,13 @@ from pydantic import (
 )
 
 import ser_toolkit
-from ser_toolkit.components import create, describe, to_config
+from ser_toolkit.components import describe
 from ser_toolkit.data.segments import Segmentation
-from ser_toolkit.errors import ComponentError, ConfigError, RecipeError, SerToolkitError
+from ser_toolkit.errors import RecipeError
 from ser_toolkit.interfaces import Scope, TargetSpec
 
 if TYPE_CHECKING:
-    from ser_toolkit.interfaces import Component, FeatureExtractor, Kind
-    from ser_toolkit.plugin_registry import Registry
+    pass
 
 __all__ = ["METADATA_KEY", "Calibration", "ComponentEntry", "FeatureEntry", "Recipe", "Target", "Training"]
 
@@ -246,116 +244,6 @@ class Recipe(_Part):
             return cls.model_validate(data)
         except ValidationError as error:
             raise RecipeError(f"the recipe is not valid: {describe(error)}") from error
-
-    def extractors(self, registry: Registry) -> dict[str, FeatureExtractor]:
-        """The feature extractors by input name.
-
-        Parameters
-        ----------
-        registry : Registry
-            Where the components are looked up.
-
-        Returns
-        -------
-        dict
-            Input name to extractor, in order.
-
-        Raises
-        ------
-        RecipeError
-            If one is not installed (names the distribution to install), has another version, or refuses its
-            configuration.
-        """
-        return {key: resolve(registry, "feature", entry) for key, entry in self.features.items()}
-
-
-def entry_of(registry: Registry, kind: Kind, component: Component) -> dict[str, Any]:
-    """Fields of a `ComponentEntry` for a component.
-
-    Parameters
-    ----------
-    registry : Registry
-        Where the component is registered.
-    kind : {"feature", "model", "loss"}
-        Its kind.
-    component : Component
-        Its configuration is stored whole.
-
-    Returns
-    -------
-    dict
-        ``name``, ``version``, ``dist`` and ``config``.
-    """
-    return {
-        "name": component.name,
-        "version": component.version,
-        "dist": registry.find(kind, component.name).dist,
-        "config": to_config(component),
-    }
-
-
-def resolve(registry: Registry, kind: Kind, entry: ComponentEntry) -> Any:
-    """The component that an entry describes.
-
-    Parameters
-    ----------
-    registry : Registry
-        Where to look it up.
-    kind : {"feature", "model", "loss"}
-        Its kind.
-    entry : ComponentEntry
-        From a recipe.
-
-    Returns
-    -------
-    component
-        Equal to the one that was stored.
-
-    Raises
-    ------
-    RecipeError
-        As `Recipe.extractors`.
-    """
-    try:
-        cls = registry.find(kind, entry.name).cls
-    except SerToolkitError as error:
-        dist, _, version = entry.dist.partition(" ")
-        raise RecipeError(
-            f"the model needs the {kind} {entry.name!r} of {dist} {version}, which cannot be used here: {error} "
-            f"If you trust it, install its plugin: pip install {dist}"
-        ) from error
-    if cls.version != entry.version:
-        raise RecipeError(
-            f"the model was made with version {entry.version} of the {kind} {entry.name!r} ({entry.dist}), installed "
-            f"is version {cls.version}, which gives other numbers: install {entry.dist.replace(' ', '==')}"
-        )
-    try:
-        return create(cls, entry.config)
-    except (ConfigError, ComponentError) as error:
-        raise RecipeError(f"the recipe's {kind} cannot be made: {error}") from error
-
-
-def library_versions(components: Mapping[str, Component]) -> dict[str, str]:
-    """Versions of the distributions that components name in ``libraries``.
-
-    Parameters
-    ----------
-    components : mapping
-        Any components.
-
-    Returns
-    -------
-    dict
-        Distribution to version, sorted; ``"missing"`` where it is not installed.
-    """
-    names = {"numpy", "soxr", *(lib for c in components.values() for lib in getattr(c, "libraries", ()))}
-    versions = {}
-    for name in sorted(names):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "missing"
-    return versions
 
 
 def _strings(value: object) -> Iterator[str]:

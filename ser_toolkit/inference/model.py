@@ -19,7 +19,8 @@ from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.session import Session, open_session, recipe_text
 from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import Registry, default_registry
-from ser_toolkit.recipe import Recipe, library_versions
+from ser_toolkit.recipe import Recipe
+from ser_toolkit.recipe_components import extractors_of, library_versions
 from ser_toolkit.report.results import FileResult, WindowResult
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Model:
         session = open_session(path, device=device)
         try:
             recipe = Recipe.from_json(recipe_text(session, path))
-            extractors = recipe.extractors(registry or default_registry())
+            extractors = extractors_of(recipe, registry or default_registry())
         except RecipeError as error:
             raise RecipeError(f"{path}: {error}") from error
         segments = recipe.segments

@@ -10,7 +10,8 @@ import numpy as np
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import MissingTierError, ModelError
 from ser_toolkit.interfaces import FeatureSpec
-from ser_toolkit.recipe import Recipe, resolve
+from ser_toolkit.recipe import Recipe
+from ser_toolkit.recipe_components import extractors_of, resolve
 from ser_toolkit.training.standardize import Standardization
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def specs_of(recipe: Recipe, registry: Registry) -> dict[str, FeatureSpec]:
     from ser_toolkit.features import FeatureSet
 
     return FeatureSet(
-        extractors=recipe.extractors(registry),
+        extractors=extractors_of(recipe, registry),
         segmentation=recipe.segments,
         sr=recipe.sr,
         scopes={key: entry.scope for key, entry in recipe.features.items()},

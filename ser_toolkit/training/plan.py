@@ -18,9 +18,8 @@ from ser_toolkit.recipe import (
     Recipe,
     Target,
     Training,
-    entry_of,
-    library_versions,
 )
+from ser_toolkit.recipe_components import entry_of, library_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_toolkit.data import atomic
 from ser_toolkit.data.manifest import read_manifest
-from ser_toolkit.errors import ConfigError, DeviceError, ManifestError, MissingTierError, SplitError
+from ser_toolkit.errors import ManifestError, SplitError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.recipe import Calibration, Training
-from ser_toolkit.training.checkpoint import RECIPE, Classifier
+from ser_toolkit.training.checkpoint import RECIPE
 from ser_toolkit.training.config import TrainConfig, check_config
+from ser_toolkit.training.fitting import fit_classical, fit_network, make_accelerator
+from ser_toolkit.training.folder import prepare_folder
 from ser_toolkit.training.metrics import fit_temperature
 from ser_toolkit.training.plan import Plan
 from ser_toolkit.training.progress import Progress, Silent
@@ -29,11 +29,9 @@ from ser_toolkit.training.results import (
     TrainResult,
     read_result,
     score_part,
-    write_csv,
     write_results,
 )
 from ser_toolkit.training.splits import Part, Split, split
-from ser_toolkit.training.standardize import fit_standardization
 from ser_toolkit.training.store import FeatureStore, build_store, open_store
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
     from ser_toolkit.data.manifest import Manifest, Utterance
     from ser_toolkit.features import FeatureSet
-    from ser_toolkit.training.epochs import Epoch
 
 __all__ = ["train"]
 
@@ -107,15 +104,15 @@ def train(
     if resume and (out / RECIPE).is_file():
         return read_result(out)
     classical = isinstance(plan.model, ClassicalModel)
-    accelerator = None if classical else _accelerator(config, device)
+    accelerator = None if classical else make_accelerator(config, device)
     main = accelerator is None or accelerator.is_main_process
     train_counts = Counter(u.emotion for u, part in zip(utterances, parts.parts, strict=True) if part == "train")
     plan.check([train_counts[label] for label in labels])
     if main:
-        _prepare_folder(out, config, manifest, utterances, parts, resume=resume)
+        prepare_folder(out, config, manifest, utterances, parts, resume=resume)
         progress.starting(
             protocol=parts.protocol,
-            parts=_part_counts(parts),
+            parts=parts.counts(),
             labels=labels,
             warnings=[*parts.warnings, *_ignored(manifest)],
         )
@@ -132,9 +129,9 @@ def train(
 
     weights: Any
     if accelerator is None:
-        weights, logits, epochs = _fit_classical(plan, store, parts, classes, config)
+        weights, logits, epochs = fit_classical(plan, store, parts, classes, config)
     else:
-        weights, logits, epochs = _fit_network(plan, store, parts, classes, config, accelerator, out, progress)
+        weights, logits, epochs = fit_network(plan, store, parts, classes, config, accelerator, out, progress)
     # a test part of which nothing is left has no scores
     scored = {p: score_part(z, store, parts.indices(p), classes, labels) for p, z in logits.items() if len(z)}
     warnings = parts.warnings
@@ -196,66 +193,6 @@ def _ignored(manifest: Manifest) -> list[str]:
     return [f"columns of the manifest that are not used: {columns}"] if columns else []
 
 
-def _part_counts(parts: Split) -> dict[Part, int]:
-    counts = Counter(parts.parts)
-    order: tuple[Part, ...] = ("train", "dev", "test")
-    return {part: counts[part] for part in order if counts[part]}
-
-
-def _prepare_folder(
-    out: Path,
-    config: TrainConfig,
-    manifest: Manifest,
-    utterances: Sequence[Utterance],
-    parts: Split,
-    *,
-    resume: bool,
-) -> None:
-    state = json.dumps({"config": config.model_dump(mode="json"), "manifest_sha256": manifest.sha256}, indent=2)
-    path = out / "config.json"
-    if resume and path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before != json.loads(state):
-            changed = "manifest" if before["manifest_sha256"] != manifest.sha256 else "configuration"
-            raise ConfigError(
-                f"{out}: cannot resume, the {changed} is not the one that the run began with (see {path.name})"
-            )
-    elif out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
-        hint = "" if resume else "give another --out, or go on with it: --resume"
-        raise ConfigError(f"{out} is there and not empty: {hint or 'it holds no run to resume'}")
-    out.mkdir(parents=True, exist_ok=True)
-    for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
-        leftover.unlink()
-    atomic.write_text(path, state)
-    rows = ([u.key, u.speaker or "", u.emotion, p] for u, p in zip(utterances, parts.parts, strict=True))
-    write_csv(out / "split.csv", ["file", "speaker", "emotion", "part"], rows)
-
-
-def _accelerator(config: TrainConfig, device: str) -> Accelerator:
-    try:
-        import torch
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise MissingTierError("training a network", "train", error.name) from error
-    if device not in ("auto", "cpu", "cuda"):
-        raise DeviceError(f"no device is called {device!r}: training takes auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        built = (
-            f"torch {torch.__version__} was built for CUDA {torch.version.cuda}"
-            if torch.version.cuda
-            else (f"torch {torch.__version__} was built without CUDA")
-        )
-        raise DeviceError(
-            f"--device cuda: {built}, and torch finds no usable CUDA device. Use --device cpu, or see nvidia-smi"
-        )
-    try:
-        return Accelerator(cpu=device == "cpu", mixed_precision=config.training.mixed_precision)
-    except ValueError as error:
-        raise ConfigError(
-            f"training.mixed_precision = {config.training.mixed_precision!r} cannot be had here: {error}"
-        ) from error
-
-
 def _features(
     out: Path,
     utterances: Sequence[Utterance],
@@ -288,83 +225,6 @@ def _check_classes(store: FeatureStore, parts: Split, classes: NDArray[np.int64]
         )
     if not len(store.windows_of(parts.indices("dev"))):
         raise SplitError("no development window is left: recordings too short for the segments, or unusable")
-
-
-def _fit_network(
-    plan: Plan,
-    store: FeatureStore,
-    parts: Split,
-    classes: NDArray[np.int64],
-    config: TrainConfig,
-    accelerator: Accelerator,
-    out: Path,
-    progress: Progress,
-) -> tuple[dict[str, Any], dict[Part, NDArray[np.floating[Any]]], tuple[Epoch, ...]]:
-    import torch
-
-    from ser_toolkit.training.loop import Labelled, fit, logits_of
-    from ser_toolkit.training.network import StandardizedNetwork
-
-    labels = plan.target.labels
-    data = {
-        part: Labelled(store=store, windows=store.windows_of(parts.indices(part)), classes=classes, labels=labels)
-        for part in _part_counts(parts)
-    }
-    specs = plan.features.specs()
-    torch.manual_seed(config.training.seed)
-    network = StandardizedNetwork(
-        plan.model.build(specs, [plan.target]),
-        specs,
-        fit_standardization(store, data["train"].windows, specs),
-    )
-    counts = np.bincount(data["train"].truth, minlength=len(labels)).tolist()
-    fitted = fit(
-        network,
-        plan.loss.build(plan.target, counts),
-        data["train"],
-        data["dev"],
-        config.training,
-        accelerator,
-        checkpoint=out / "work" / "last.pt",
-        on_step=progress.step,
-        on_epoch=progress.epoch,
-    )
-    network.load_state_dict(fitted.state)
-    network.to(accelerator.device)
-    held_out: tuple[Part, ...] = ("dev", "test")
-    logits: dict[Part, NDArray[np.floating[Any]]] = {
-        p: logits_of(network, specs, data[p], batch_size=config.training.batch_size, device=accelerator.device)
-        for p in held_out
-        if p in data
-    }
-    return fitted.state, logits, fitted.epochs
-
-
-def _fit_classical(
-    plan: Plan, store: FeatureStore, parts: Split, classes: NDArray[np.int64], config: TrainConfig
-) -> tuple[Classifier, dict[Part, NDArray[np.floating[Any]]], tuple[Epoch, ...]]:
-    specs = plan.features.specs()
-    if varying := [key for key, spec in specs.items() if spec.varies]:
-        raise ConfigError(
-            f"{plan.model.name} needs features of fixed shape; that of {varying[0]!r} varies with the length"
-        )
-    windows = {p: store.windows_of(parts.indices(p)) for p in _part_counts(parts)}
-    classifier = Classifier(
-        estimator=plan.model.estimator(specs, plan.target, seed=config.training.seed),
-        standardization=fit_standardization(store, windows["train"], specs),
-        n_classes=len(plan.target.labels),
-    )
-
-    def flat(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return classifier.flatten({key: np.stack([store.get(key, int(w)) for w in rows]) for key in specs})
-
-    classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
-    logits: dict[Part, NDArray[np.floating[Any]]] = {
-        p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
-        for p, rows in windows.items()
-        if p != "train"
-    }
-    return classifier, logits, ()
 
 
 def _weights(store: FeatureStore, windows: NDArray[np.int64]) -> NDArray[np.float64]:

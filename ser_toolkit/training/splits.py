@@ -45,6 +45,11 @@ class Split:
     protocol: str
     warnings: tuple[str, ...] = ()
 
+    def counts(self) -> dict[Part, int]:
+        """Utterances of each part that has any, in the order train, dev, test."""
+        order: tuple[Part, ...] = ("train", "dev", "test")
+        return {part: self.parts.count(part) for part in order if part in self.parts}
+
     def indices(self, part: Part) -> list[int]:
         """Positions of the utterances of one part."""
         return [i for i, p in enumerate(self.parts) if p == part]

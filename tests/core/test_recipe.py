@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import ser_toolkit
 from ser_toolkit.data.segments import PRESETS, Segmentation
 from ser_toolkit.errors import RecipeError
-from ser_toolkit.recipe import Calibration, ComponentEntry, FeatureEntry, Recipe, Target, Training, entry_of, resolve
+from ser_toolkit.recipe import Calibration, ComponentEntry, FeatureEntry, Recipe, Target, Training
+from ser_toolkit.recipe_components import entry_of, resolve
 
 
 def make(**changes):

@@ -1,0 +1,65 @@
+"""What a run folder begins with, and going on with one that is there."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ser_toolkit.data import atomic
+from ser_toolkit.errors import ConfigError
+from ser_toolkit.training.results import write_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ser_toolkit.data.manifest import Manifest, Utterance
+    from ser_toolkit.training.config import TrainConfig
+    from ser_toolkit.training.splits import Split
+
+__all__ = ["prepare_folder"]
+
+
+def prepare_folder(
+    out: Path,
+    config: TrainConfig,
+    manifest: Manifest,
+    utterances: Sequence[Utterance],
+    parts: Split,
+    *,
+    resume: bool,
+) -> None:
+    """Write configuration and split into a new folder, or check that an old one was begun with the same.
+
+    Parameters
+    ----------
+    out : Path
+        Run folder.
+    config, manifest, utterances, parts : TrainConfig, Manifest, sequence of Utterance, Split
+        What the run is about.
+    resume : bool
+        Whether there may be an unfinished run in it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds something else, or a run with another configuration or manifest.
+    """
+    state = json.dumps({"config": config.model_dump(mode="json"), "manifest_sha256": manifest.sha256}, indent=2)
+    path = out / "config.json"
+    if resume and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != json.loads(state):
+            changed = "manifest" if before["manifest_sha256"] != manifest.sha256 else "configuration"
+            raise ConfigError(
+                f"{out}: cannot resume, the {changed} is not the one that the run began with (see {path.name})"
+            )
+    elif out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
+        hint = "" if resume else "give another --out, or go on with it: --resume"
+        raise ConfigError(f"{out} is there and not empty: {hint or 'it holds no run to resume'}")
+    out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
+        leftover.unlink()
+    atomic.write_text(path, state)
+    rows = ([u.key, u.speaker or "", u.emotion, p] for u, p in zip(utterances, parts.parts, strict=True))
+    write_csv(out / "split.csv", ["file", "speaker", "emotion", "part"], rows)
