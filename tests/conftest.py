@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tiny import TINY
 
 from ser_toolkit.training.export import export
 from ser_toolkit.training.results import TrainResult
 from ser_toolkit.training.run import train
+
+# broken plugins are made here on purpose, and tests start processes that must not run tests in their turn
+os.environ.pop("SER_TOOLKIT_STRICT_PLUGINS", None)
 
 CORPORA = Path(os.environ.get("SER_TOOLKIT_CORPORA", Path(__file__).parents[1] / "../shared/corpora"))
 
@@ -58,15 +62,6 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 rows.append(f"{name},speaker{s},{emotion},{'female' if s % 2 else 'male'}")
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
     return folder / "manifest.csv"
-
-
-TINY = {
-    "features": {"mel": {"name": "melspec", "n_mels": 32, "hop_length": 512}, "gemaps": {"name": "egemaps"}},
-    "model": {"name": "cnn-dnn", "filters": [4, 4, 8, 8, 16], "mfep_dense": [16, 16], "gfep_dense": [16], "erp": [16]},
-    "segments": {"window_s": 1.5, "hop_s": 0.75},
-    "training": {"epochs": 2, "batch_size": 8, "lr": 0.003, "workers": 1},
-}
-"""The default features and network, made small: the same code in seconds."""
 
 
 @pytest.fixture(scope="session")

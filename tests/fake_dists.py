@@ -69,7 +69,7 @@ def run(
     site: Path, *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with what is in the folder installed; `command` is what follows ``python``."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SER_TOOLKIT_")}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SER_TOOLKIT_", "PYTEST_"))}
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, *command],

@@ -64,8 +64,9 @@ def analyze(
 
     kind = _format(format, output, json=json)
     began = time.perf_counter()
-    opened = Model.open(model, device=device, hop_s=hop or "window")
     stderr = terminal.console(stderr=True)
+    with stderr.status("opening the model (the first time, librosa compiles for some 20 s)"):
+        opened = Model.open(model, device=device, hop_s=hop or "window")
     for warning in opened.warnings:
         stderr.print(f"warning: {warning}", style="yellow", markup=False)
     files = find_audio(paths)

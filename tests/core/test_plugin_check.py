@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,7 +111,8 @@ def test_heavy_imports_with_the_plugin_are_found(installed: Callable[..., Regist
 
 
 def test_a_plugin_that_loads_only_here_is_found(installed: Callable[..., Registry]) -> None:
-    source = "import sys\nif sys.argv[0] == '-c': raise OSError('not here')\n" + components_of("features", "one")
+    here = f"import os\nif os.getpid() != {os.getpid()}: raise OSError('not here')\n"
+    source = here + components_of("features", "one")
     found = failures(check_plugin("good", installed(good=source)))
     assert found["loads quickly"] == "good cannot be imported in a new process: OSError: not here"
 

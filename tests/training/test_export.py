@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import TINY
+from tiny import TINY
 
 from ser_toolkit.errors import ModelError
 from ser_toolkit.inference.session import open_session

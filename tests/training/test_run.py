@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import TINY
 from safetensors.numpy import load_file
+from tiny import TINY
 
 from ser_toolkit.errors import (
     ComponentError,
