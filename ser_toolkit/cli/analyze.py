@@ -138,7 +138,7 @@ def describe(model: Model, seconds: float, done: int, total: int) -> dict[str, s
         "model": f"{model.name} ({inputs}, {model.recipe.model.name})",
         "windows": windows,
         "probabilities": f"{calibrated}; a file's are the mean over its windows",
-        "device": model.device,
+        "device": model.device + (f" ({model.session.fallback})" if model.session.fallback else ""),
         "time": f"{seconds:.1f} s" + (f" ({done} of {total} files)" if done < total else ""),
     }
 

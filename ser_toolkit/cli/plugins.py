@@ -36,10 +36,14 @@ def plugins(
     registry = default_registry()
     stdout = terminal.console()
     if check is not None:
+        from rich.text import Text
+
         from ser_toolkit.testing.plugin import check_plugin
 
         failed = False
-        for name, results in check_plugin(check, registry):
+        with terminal.console(stderr=True).status(Text(f"checking {check}")):
+            checked = check_plugin(check, registry)
+        for name, results in checked:
             stdout.print(terminal.checks(name, results))
             failed |= not all(r.passed for r in results)
         raise typer.Exit(1 if failed else 0)

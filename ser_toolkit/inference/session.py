@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,12 +40,15 @@ class Session:
         Metadata of the file.
     inputs : dict
         Input name to shape; None for an axis that varies.
+    fallback : str
+        Why ``"auto"`` did not take a GPU; empty if it did, or was not asked.
     """
 
     session: Any
     device: str
     metadata: dict[str, str]
     inputs: dict[str, tuple[int | None, ...]]
+    fallback: str = ""
 
     def run(self, output: str, features: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """One output for a batch of features.
@@ -98,14 +101,16 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0) -> Sessi
         raise ModelError(f"{path}: there is no such file") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    if device == "cpu" or (device == "auto" and not _has_nvidia_driver()):
+    if device == "cpu":
         return _open(path, data, "cpu", threads)
+    if device == "auto" and not _has_nvidia_driver():
+        return replace(_open(path, data, "cpu", threads), fallback="no NVIDIA driver")
     index = int(device.partition(":")[2] or 0)
     try:
         return _open_cuda(path, data, index, threads)
-    except DeviceError:
+    except DeviceError as error:
         if device == "auto":
-            return _open(path, data, "cpu", threads)
+            return replace(_open(path, data, "cpu", threads), fallback=str(error))
         raise
 
 
@@ -114,7 +119,7 @@ def _open_cuda(path: Path, data: bytes, index: int, threads: int) -> Session:
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise DeviceError(
-            "--device cuda: this onnxruntime was built without CUDA. Install the GPU build: "
+            "cuda cannot be used: this onnxruntime was built without CUDA. Install the GPU build: "
             "pip uninstall onnxruntime && pip install onnxruntime-gpu"
         )
     said = io.StringIO()
@@ -134,8 +139,8 @@ def _open_cuda(path: Path, data: bytes, index: int, threads: int) -> Session:
             f"onnxruntime {onnxruntime.__version__} is built for CUDA {onnxruntime.cuda_version or '13'} and cuDNN 9"
         )
         raise DeviceError(
-            f"--device cuda:{index}: {cause}. {wanted}; their libraries come with pip install 'ser-toolkit[gpu]'. "
-            "Without a GPU use --device cpu or auto"
+            f"cuda:{index} cannot be used: {cause}. {wanted}; their libraries come with "
+            "pip install 'ser-toolkit[gpu]'. Without a GPU use --device cpu or auto"
         )
     return session
 
@@ -146,7 +151,7 @@ def _open(path: Path, data: bytes, device: str, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
-    # tensors may name other files; opened from memory the model has no folder, and the one given here cannot exist
+    # a tensor may name another file; opened from memory a model has no folder, and the one given here cannot exist
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", f"{os.devnull}/none")
     kind, _, index = device.partition(":")
     providers: list[Any] = ["CPUExecutionProvider"]

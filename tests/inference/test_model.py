@@ -265,7 +265,10 @@ def test_devices(tiny_model):
 
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    assert ser_toolkit.load(tiny_model, device="auto").device == "cpu"
+    auto = ser_toolkit.load(tiny_model, device="auto")
+    assert auto.device == "cpu"
+    assert auto.session.fallback
+    assert ser_toolkit.load(tiny_model, device="cpu").session.fallback == ""
     with pytest.raises(DeviceError, match="NVIDIA driver|CUDA libraries"):
         ser_toolkit.load(tiny_model, device="cuda")
 
