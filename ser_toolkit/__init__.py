@@ -56,7 +56,7 @@ def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
     --------
     >>> import ser_toolkit
     >>> model = ser_toolkit.load()
-    >>> result = model.predict("examples/audio/calm-low.wav")
+    >>> result = model.predict("examples/audio/slow-low.wav")
     >>> sorted(result.probabilities)
     ['anger', 'happiness', 'neutral', 'sadness']
     """

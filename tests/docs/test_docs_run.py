@@ -60,3 +60,14 @@ def test_commands_in_the_docs_are_real():
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for line in re.findall(r"^ser-toolkit (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             assert line in known or line.startswith("-"), (path.name, line)
+
+
+def test_examples_in_docstrings_run(monkeypatch):
+    import doctest
+
+    import ser_toolkit
+
+    monkeypatch.chdir(ROOT)
+    result = doctest.testmod(ser_toolkit)
+    assert result.attempted > 0
+    assert result.failed == 0
