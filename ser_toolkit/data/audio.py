@@ -140,11 +140,7 @@ def from_array(y: ArrayLike, source_sr: float, *, sr: int) -> Recording:
         raise AudioError(
             "undecodable", f"{len(samples)} channels: the order is (channels, n_samples), transpose the array"
         )
-    scale = 1.0
-    if np.issubdtype(samples.dtype, np.signedinteger):
-        scale = -float(np.iinfo(samples.dtype).min)
-    elif not np.issubdtype(samples.dtype, np.floating):
-        raise AudioError("undecodable", f"audio is made of floats or signed integers, not {samples.dtype}")
+    scale = full_scale(samples)
     if not samples.size:
         raise AudioError("empty", "there are no samples in it")
     if not math.isfinite(source_sr):
@@ -156,6 +152,31 @@ def from_array(y: ArrayLike, source_sr: float, *, sr: int) -> Recording:
                 yield (samples[:, start : start + BLOCK].T / scale).astype(np.float32)
 
     return _record(Stream(sr=round(source_sr), channels=len(samples), expected=None, blocks=blocks()), sr=sr)
+
+
+def full_scale(samples: NDArray[Any]) -> float:
+    """Full scale of an array of samples: 1 for floats, 32768 for 16-bit integers.
+
+    Parameters
+    ----------
+    samples : ndarray
+        Audio of any shape.
+
+    Returns
+    -------
+    float
+        What to divide by to come to [-1, 1].
+
+    Raises
+    ------
+    AudioError
+        ``"undecodable"``, if they are neither floats nor signed integers.
+    """
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        return -float(np.iinfo(samples.dtype).min)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError("undecodable", f"audio is made of floats or signed integers, not {samples.dtype}")
+    return 1.0
 
 
 def _check_file(path: Path) -> None:

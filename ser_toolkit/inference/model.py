@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
+MAX_SR = 768_000
+"""Highest sample rate of a stream in Hz."""
+
 MAX_VALUES = 2**26
 """Most numbers in one feature of one window: a recipe that asks for more (256 MiB) is refused."""
 
@@ -216,7 +219,8 @@ class Model:
         Parameters
         ----------
         blocks : iterable of array
-            Consecutive pieces of mono audio of any length, each (n_samples,) and nominally within [-1, 1].
+            Consecutive pieces of mono audio of any length, each (n_samples,): floats nominally within [-1, 1], or
+            signed integers, which are divided by their full scale.
         sr : int
             Their sample rate in Hz.
 
@@ -231,7 +235,7 @@ class Model:
         ModelError
             If the model sees whole recordings, which a stream never is.
         AudioError
-            ``"non-finite"``, if samples are NaN or infinite.
+            ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono.
         """
         n_window = self.features.segmentation.n_window(self.recipe.sr)
         if n_window is None or "recording" in self.features.scopes.values():
@@ -265,11 +269,14 @@ class Model:
 def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[NDArray[np.float32]]:
     import soxr
 
+    if not 1 <= sr <= MAX_SR:
+        raise AudioError("undecodable", f"the sample rate of a stream is 1 to {MAX_SR:,} Hz, not {sr}")
     stream = soxr.ResampleStream(sr, target, 1, dtype="float32") if sr != target else None
     for block in blocks:
-        y = np.asarray(block, dtype=np.float32)
-        if y.ndim != 1:
-            raise AudioError("undecodable", f"a block of a stream is mono, shape (n_samples,), not {y.shape}")
+        samples = np.asarray(block)
+        if samples.ndim != 1:
+            raise AudioError("undecodable", f"a block of a stream is mono, shape (n_samples,), not {samples.shape}")
+        y = (samples / audio.full_scale(samples)).astype(np.float32)
         yield stream.resample_chunk(y) if stream else y
     if stream:
         yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)

@@ -72,6 +72,17 @@ def test_stream_gives_the_full_windows_of_the_recording(model, speech, size):
         assert a.probabilities == pytest.approx(b.probabilities, abs=1e-5)
 
 
+def test_stream_of_16_bit_integers(model, speech):
+    y, sr = speech
+    integers = np.round(y * 32767).astype(np.int16)
+    rows, expected = (list(model.stream([x[:30_000], x[30_000:], x[:0]], sr)) for x in (integers, integers / 32768))
+    assert rows
+    assert rows == expected
+    for rate in (0, -1, 10**9):
+        with pytest.raises(AudioError, match="sample rate"):
+            list(model.stream([y], rate))
+
+
 def test_stream_resamples_and_refuses_what_is_no_sound(model, speech):
     y, sr = speech
     import soxr
