@@ -22,6 +22,9 @@ __all__ = ["Block", "FeatureSet", "probe", "probe_signal", "slide"]
 BLOCK = 64
 """Most windows that `FeatureSet.blocks` holds at a time."""
 
+BLOCK_S = 120.0
+"""Most seconds of audio that one block spans, but for its first window: openSMILE takes 0.5 MB a second."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
@@ -68,7 +71,7 @@ class FeatureSet:
             for key, extractor in self.extractors.items()
         }
 
-    def blocks(self, y: NDArray[np.float32], *, size: int = BLOCK) -> Iterator[Block]:
+    def blocks(self, y: NDArray[np.float32], *, size: int | None = None) -> Iterator[Block]:
         """Features of all windows of a recording, in order, a bounded number at a time.
 
         Parameters
@@ -76,7 +79,7 @@ class FeatureSet:
         y : ndarray of float32, shape (n_samples,)
             Mono audio at `sr`.
         size : int, optional
-            Most windows in a block.
+            Most windows in a block; default: `BLOCK`, or as many as span `BLOCK_S`.
 
         Yields
         ------
@@ -91,6 +94,7 @@ class FeatureSet:
         starts = self.segmentation.starts(len(y), self.sr)
         if not len(starts):
             return
+        size = size or max(1, min(BLOCK, int(BLOCK_S * self.sr / self.segmentation.n_hop(self.sr))))
         whole = {
             key: self._checked(key, extractor(y, self.sr), len(y))
             for key, extractor in self.extractors.items()
@@ -112,7 +116,9 @@ class FeatureSet:
         inside = starts + n_window <= len(y)
         regular = starts[inside & (starts % n_hop == 0)]
         shared: dict[int, NDArray[np.float32]] = {}
-        if len(regular) > 1 and isinstance(extractor, SlidingFeatureExtractor):
+        # where sliding gives numbers of its own, every full window gets these, also one by itself
+        own = isinstance(extractor, SlidingFeatureExtractor) and extractor.sliding_agreement < 1
+        if len(regular) > (0 if own else 1) and isinstance(extractor, SlidingFeatureExtractor):
             rows = slide(
                 extractor,
                 y,
@@ -123,13 +129,11 @@ class FeatureSet:
                 count=len(regular),
             )
             shared = dict(zip(regular.tolist(), rows, strict=True))
-            anchored = starts[inside & (starts % n_hop != 0)]
-            if extractor.sliding_agreement < 1:
-                # the window aligned to the end: a pass of its own, whose grid ends where it starts
-                for start in anchored.tolist():
-                    shared[start] = slide(extractor, y, self.sr, n_window=n_window, n_hop=n_hop, start=start, count=1)[
-                        0
-                    ]
+        if own and isinstance(extractor, SlidingFeatureExtractor):
+            # the window aligned to the end: a pass of its own, whose grid ends where it starts
+            for start in starts[inside & (starts % n_hop != 0)].tolist():
+                row = slide(extractor, y, self.sr, n_window=n_window, n_hop=n_hop, start=start, count=1)
+                shared[start] = row[0]
         return [
             self._checked(key, shared[s] if s in shared else extractor(self._window(y, s), self.sr), n_window)
             for s in starts.tolist()
@@ -162,7 +166,8 @@ def slide(
     """Some of the windows of a recording in one pass over no more audio than they need.
 
     The chunk begins on the grid ``start + k * n_hop`` with at least ``extractor.context_s`` of audio on either
-    side where the recording has it, so that the numbers are those of one pass over everything.
+    side where the recording has it, so that the numbers are those of one pass over everything. Less than a hop of
+    audio before the grid's first window is not seen.
 
     Parameters
     ----------
@@ -201,20 +206,22 @@ def slide(
     return rows[before : before + count]
 
 
-def probe_signal(sr: int) -> NDArray[np.float32]:
-    """Fixed test sound: 3 s of a gliding, trembling voice-like tone.
+def probe_signal(sr: int, seconds: float = 3.0) -> NDArray[np.float32]:
+    """Fixed test sound: a gliding, trembling voice-like tone.
 
     Parameters
     ----------
     sr : int
         Sample rate in Hz.
+    seconds : float, optional
+        Length.
 
     Returns
     -------
-    ndarray of float32, shape (3 * sr,)
+    ndarray of float32, shape (seconds * sr,)
         Harmonics of a fundamental that rises from 110 to 220 Hz, amplitude modulated at 4 Hz, peak 0.5.
     """
-    t = np.arange(3 * sr) / sr
+    t = np.arange(round(seconds * sr)) / sr
     phase = 2 * np.pi * (110 * t + (220 - 110) / (2 * 3) * t**2)
     harmonics = sum(np.sin(k * phase) / k for k in range(1, 16))
     y = harmonics * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * t))

@@ -53,8 +53,8 @@ class FeatureSpec:
     ----------
     shape : tuple of (int or None)
         Shape without the batch axis: ``(88,)``, ``(1, 128, 376)``. ``None`` marks an axis that varies with the
-        length of the segment; a network then also gets ``<feature>_length``, the number of valid entries
-        along the first such axis, as int64 of shape (batch,).
+        length of the segment, at most one; a network then also gets ``<feature>_length``, the number of valid
+        entries along it, as int64 of shape (batch,).
     axes : tuple of str
         One name per axis: ``("channel", "mel", "frame")``. Axes called ``"frame"`` run over time:
         standardization pools over them, so that a spectrogram has one mean and deviation per band.
@@ -79,6 +79,8 @@ class FeatureSpec:
             raise ValueError(
                 f"shape {self.shape} has {len(self.shape)} axes but axes {self.axes} names {len(self.axes)}"
             )
+        if self.shape.count(None) > 1:
+            raise ValueError(f"shape {self.shape}: at most one axis may vary")
         if any(n is not None and n < 1 for n in self.shape):
             raise ValueError(f"shape {self.shape}: every axis must be None or at least 1")
         if self.names and self.shape != (len(self.names),):

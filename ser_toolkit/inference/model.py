@@ -111,6 +111,14 @@ class Model:
         except RecipeError as error:
             raise RecipeError(f"{path}: {error}") from error
         segments = recipe.segments
+        sliding = [k for k, e in extractors.items() if getattr(e, "sliding_agreement", 1.0) < 1]
+        if sliding and hop_s not in (None, "window", segments.hop_s):
+            raise ModelError(
+                f"{path} was trained on features that slide by {segments.hop_s:g} s ({', '.join(sliding)}): at another "
+                "hop they would differ. Leave out --hop"
+            )
+        if sliding:
+            hop_s = None
         if segments.window_s is None and isinstance(hop_s, float):
             raise ModelError(f"{path} sees whole recordings; a hop between windows does not apply")
         if hop_s is not None and segments.window_s is not None:
@@ -227,19 +235,23 @@ class Model:
         Yields
         ------
         WindowResult
-            The full windows of the recipe, by its hop; times count from the first sample. What remains after
-            the last full window is not looked at, and neither is a stream shorter than one.
+            The full windows of the recipe, by its hop, but for silent ones; times count from the first sample.
+            What remains after the last full window is not looked at, and neither is a stream shorter than one.
 
         Raises
         ------
         ModelError
-            If the model sees whole recordings, which a stream never is.
+            If the model sees whole recordings, or the audio around its windows (mode sliding).
         AudioError
             ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono.
         """
         n_window = self.features.segmentation.n_window(self.recipe.sr)
         if n_window is None or "recording" in self.features.scopes.values():
             raise ModelError(f"{self.name} needs whole recordings and cannot follow a stream")
+        if any(getattr(e, "sliding_agreement", 1.0) < 1 for e in self.features.extractors.values()):
+            raise ModelError(
+                f"{self.name} needs the audio around each window (mode sliding) and cannot follow a stream"
+            )
         n_hop = self.features.segmentation.n_hop(self.recipe.sr)
         single = replace(self.features, segmentation=replace(self.features.segmentation, tail="drop", short="drop"))
         held, start, skip = np.zeros(0, dtype=np.float32), 0, 0
@@ -250,9 +262,10 @@ class Model:
             if skip:
                 held, skip = held[skip:], max(0, skip - len(held))
             while len(held) >= n_window:
-                (block,) = single.blocks(held[:n_window])
-                probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
-                yield self._window(start, probabilities[0], start + n_window)
+                if quality.peak_dbfs(held[:n_window]) >= quality.SILENT_DBFS:
+                    (block,) = single.blocks(held[:n_window])
+                    probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
+                    yield self._window(start, probabilities[0], start + n_window)
                 start += n_hop
                 held, skip = held[n_hop:], max(0, n_hop - len(held))
 
@@ -292,6 +305,8 @@ def _check_inputs(path: Path, session: Session, specs: dict[str, FeatureSpec], *
         wanted[key] = (None, *spec.shape)
         if spec.varies:
             wanted[f"{key}_length"] = (None,)
+    if missing := sorted(set(wanted) - set(session.inputs)):
+        raise ModelError(f"{path}: the graph has no input for {', '.join(missing)}, which its recipe describes")
     for name, shape in session.inputs.items():
         if name not in wanted:
             raise ModelError(f"{path}: the graph has an input {name!r} that its recipe does not describe")

@@ -160,7 +160,8 @@ def _open(path: Path, data: bytes, device: str, threads: int) -> Session:
     # trying a provider that is not there writes coloured C++ errors; severity 4 keeps stderr clean
     onnxruntime.set_default_logger_severity(4)
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=providers)
+        with contextlib.redirect_stdout(io.StringIO()):  # a provider that fails is announced there
+            session = onnxruntime.InferenceSession(data, options, providers=providers)
     except Exception as error:
         raise ModelError(f"{path} is no ONNX model that can be run here: {_first_sentence(error)}") from error
     finally:

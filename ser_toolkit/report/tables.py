@@ -74,8 +74,13 @@ def open_writer(kind: str, path: Path | None, labels: Sequence[str]) -> Iterator
 
 
 def columns(labels: Sequence[str]) -> list[str]:
-    """Columns of CSV and Parquet: audformat's segment index, a probability per label, then what became of the file."""
-    return ["file", "start", "end", *labels, "predicted", "confidence", "status", "reason", "notes"]
+    """Columns of CSV and Parquet: audformat's segment index, a probability per label, then what became of the file.
+
+    A label that is called like another column is followed by ``(emotion)``.
+    """
+    before, after = ["file", "start", "end"], ["predicted", "confidence", "status", "reason", "notes"]
+    named = [f"{label} (emotion)" if label in (*before, *after) else label for label in labels]
+    return [*before, *named, *after]
 
 
 def safe_cell(text: str) -> str:
@@ -125,8 +130,9 @@ class _Parquet:
         import pyarrow
         import pyarrow.parquet
 
+        text, number = pyarrow.string(), pyarrow.float64()
+        types = [text, number, number, *[number] * len(self._labels), text, number, text, text, text]
         names = columns(self._labels)
-        numbers = {"start", "end", "confidence", *self._labels}
-        schema = pyarrow.schema([(n, pyarrow.float64() if n in numbers else pyarrow.string()) for n in names])
+        schema = pyarrow.schema([pyarrow.field(n, t) for n, t in zip(names, types, strict=True)])
         arrays = [pyarrow.array([row[i] for row in self._rows], type=schema.field(i).type) for i in range(len(names))]
         pyarrow.parquet.write_table(pyarrow.table(arrays, schema=schema), path)

@@ -51,12 +51,13 @@ class RichProgress:
         self._console.print(Text(text))
 
     def starting(
-        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], warnings: Sequence[str]
+        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], device: str, warnings: Sequence[str]
     ) -> None:
         """Print protocol, sizes and cautions."""
         self.is_main_process = True
         counts = ", ".join(f"{n} {part}" for part, n in parts.items())
         self._console.print(Text(f"{counts} utterances of {', '.join(labels)}; {protocol}"))
+        self._console.print(Text(f"device: {device}"))
         for warning in warnings:
             self._console.print(Text(f"caution: {warning}", style="yellow"))
 

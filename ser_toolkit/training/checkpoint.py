@@ -39,7 +39,7 @@ ESTIMATOR = "estimator.skops"
 SAMPLES = "samples.safetensors"
 
 _TRUSTED = ["sklearn.tree._tree.Tree"]
-"""Types that skops does not know to be safe and that are: a tree is arrays of numbers, checked when it is restored."""
+"""Types that skops does not know to be safe: a tree is arrays of numbers, some of them indices, see `_check_trees`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +272,7 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
         if untrusted:
             raise ModelError(f"{folder / ESTIMATOR} holds types that are not trusted: {', '.join(untrusted[:5])}")
         estimator = skops.io.loads(data, trusted=_TRUSTED)
+        _check_trees(estimator)
         arrays = load_file(folder / WEIGHTS)
         standardization = {
             key: Standardization(mean=arrays[f"mean_{key}"], scale=arrays[f"scale_{key}"]) for key in recipe.features
@@ -281,6 +282,26 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, EOFError) as error:
         raise ModelError(f"{folder}: {ESTIMATOR} or {WEIGHTS} is missing or damaged: {error}") from error
     return recipe, Classifier(estimator=estimator, standardization=standardization, n_classes=len(recipe.labels))
+
+
+def _check_trees(estimator: Any) -> None:
+    """Refuse trees whose indices lead outside: following them would crash the process."""
+    for part in getattr(estimator, "estimators_", ()):
+        tree = getattr(part, "tree_", None)
+        if tree is None:
+            continue
+        inner = tree.children_left >= 0
+        children = np.concatenate([tree.children_left[inner], tree.children_right[inner]])
+        own = np.concatenate([np.flatnonzero(inner)] * 2)
+        fine = (
+            (children > own).all()  # scikit-learn numbers children after their parents: no way round in circles
+            and (children < tree.node_count).all()
+            and (tree.feature[inner] >= 0).all()
+            and (tree.feature[inner] < estimator.n_features_in_).all()
+            and len(tree.value) == tree.node_count
+        )
+        if not fine:
+            raise ValueError("a decision tree leads outside itself")
 
 
 def is_classical(folder: Path) -> bool:

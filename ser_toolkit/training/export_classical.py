@@ -57,33 +57,36 @@ def convert(classifier: Classifier, recipe: Recipe, specs: Mapping[str, FeatureS
     target = recipe.targets[0].name
     nodes, constants, inputs = [], [], []
 
+    # names of our own begin with an underscore, which names of inputs cannot
     def constant(name: str, value: NDArray[Any]) -> str:
         constants.append(numpy_helper.from_array(np.asarray(value, dtype=np.float32), name))
         return name
 
-    low, high = constant("clip_low", np.array(-CLIP)), constant("clip_high", np.array(CLIP))
+    low, high = constant("_clip_low", np.array(-CLIP)), constant("_clip_high", np.array(CLIP))
     for key, spec in specs.items():
         inputs.append(helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", *spec.shape]))
         statistics = classifier.standardization[key]
         nodes += [
-            helper.make_node("Sub", [key, constant(f"mean_{key}", statistics.mean)], [f"{key}_centred"]),
-            helper.make_node("Mul", [f"{key}_centred", constant(f"scale_{key}", statistics.scale)], [f"{key}_scaled"]),
-            helper.make_node("Clip", [f"{key}_scaled", low, high], [f"{key}_clipped"]),
-            helper.make_node("Flatten", [f"{key}_clipped"], [f"{key}_flat"], axis=1),
+            helper.make_node("Sub", [key, constant(f"_mean_{key}", statistics.mean)], [f"_{key}_centred"]),
+            helper.make_node(
+                "Mul", [f"_{key}_centred", constant(f"_scale_{key}", statistics.scale)], [f"_{key}_scaled"]
+            ),
+            helper.make_node("Clip", [f"_{key}_scaled", low, high], [f"_{key}_clipped"]),
+            helper.make_node("Flatten", [f"_{key}_clipped"], [f"_{key}_flat"], axis=1),
         ]
-    nodes.append(helper.make_node("Concat", [f"{key}_flat" for key in specs], [core.graph.input[0].name], axis=1))
+    nodes.append(helper.make_node("Concat", [f"_{key}_flat" for key in specs], [core.graph.input[0].name], axis=1))
     after = []
     logits = scores
     if hasattr(classifier.estimator, "predict_proba"):
-        tiny, one = constant("least_probability", np.array(1e-7)), constant("one", np.array(1.0))
+        tiny, one = constant("_least_probability", np.array(1e-7)), constant("_one", np.array(1.0))
         after += [
-            helper.make_node("Clip", [scores, tiny, one], ["bounded"]),
-            helper.make_node("Log", ["bounded"], ["log_probabilities"]),
+            helper.make_node("Clip", [scores, tiny, one], ["_bounded"]),
+            helper.make_node("Log", ["_bounded"], ["_log_probabilities"]),
         ]
-        logits = "log_probabilities"
+        logits = "_log_probabilities"
     after += [
-        helper.make_node("Div", [logits, constant("temperature", np.array(temperature_of(recipe)))], ["calibrated"]),
-        helper.make_node("Softmax", ["calibrated"], [target], axis=-1),
+        helper.make_node("Div", [logits, constant("_temperature", np.array(temperature_of(recipe)))], ["_calibrated"]),
+        helper.make_node("Softmax", ["_calibrated"], [target], axis=-1),
     ]
     graph = helper.make_graph(
         [*nodes, *core.graph.node, *after],
@@ -112,7 +115,7 @@ def _converted(classifier: Classifier, n_flat: int) -> onnx.ModelProto:
                 warnings.simplefilter("ignore")
                 made: onnx.ModelProto = convert_sklearn(
                     estimator,
-                    initial_types=[("flat", FloatTensorType([None, n_flat]))],
+                    initial_types=[("_flat_input", FloatTensorType([None, n_flat]))],
                     options={id(estimator): options},
                     target_opset={"": _OPSET, "ai.onnx.ml": 3},
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
     """
     try:
         import torch
-        from accelerate import Accelerator
+        from accelerate import Accelerator, InitProcessGroupKwargs
     except ImportError as error:
         raise MissingTierError("training a network", "train", error.name) from error
     if device not in ("auto", "cpu", "cuda"):
@@ -67,10 +68,15 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
             f"--device cuda: {built}, and torch finds no usable CUDA device. Use --device cpu, or see nvidia-smi"
         )
     try:
-        return Accelerator(cpu=device == "cpu", mixed_precision=config.training.mixed_precision)
+        # the other processes wait while the first extracts features, for hours if need be
+        patience = InitProcessGroupKwargs(timeout=datetime.timedelta(days=7))
+        return Accelerator(
+            cpu=device == "cpu", mixed_precision=config.training.mixed_precision, kwargs_handlers=[patience]
+        )
     except ValueError as error:
         raise ConfigError(
-            f"training.mixed_precision = {config.training.mixed_precision!r} cannot be had here: {error}"
+            f"training.mixed_precision = {config.training.mixed_precision!r} cannot be had here, or this process "
+            f"has trained with another precision or device before: {error}"
         ) from error
 
 

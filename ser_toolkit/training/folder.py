@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ser_toolkit.data.manifest import Manifest, Utterance
+    from ser_toolkit.recipe import Recipe
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.splits import Split
 
@@ -26,6 +28,7 @@ def prepare_folder(
     manifest: Manifest,
     utterances: Sequence[Utterance],
     parts: Split,
+    recipe: Recipe,
     *,
     resume: bool,
 ) -> None:
@@ -37,22 +40,31 @@ def prepare_folder(
         Run folder.
     config, manifest, utterances, parts : TrainConfig, Manifest, sequence of Utterance, Split
         What the run is about.
+    recipe : Recipe
+        Of the untrained model: components, versions of libraries, probes.
     resume : bool
         Whether there may be an unfinished run in it.
 
     Raises
     ------
     ConfigError
-        If the folder holds something else, or a run with another configuration or manifest.
+        If the folder holds something else, or a run that was begun with another configuration or manifest, another
+        order of recordings, or other versions of what computes the features.
     """
-    state = json.dumps({"config": config.model_dump(mode="json"), "manifest_sha256": manifest.sha256}, indent=2)
+    order = json.dumps([[u.key, u.start_s, u.end_s, u.emotion, u.speaker] for u in utterances])
+    state = {
+        "manifest_sha256": manifest.sha256,
+        "order of the recordings": hashlib.sha256(order.encode()).hexdigest(),
+        "config": config.model_dump(mode="json"),
+        "components and libraries": json.loads(recipe.to_json()),
+    }
     path = out / "config.json"
     if resume and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        if before != json.loads(state):
-            changed = "manifest" if before["manifest_sha256"] != manifest.sha256 else "configuration"
+        changed = [key for key, value in state.items() if before.get(key) != value]
+        if changed:
             raise ConfigError(
-                f"{out}: cannot resume, the {changed} is not the one that the run began with (see {path.name})"
+                f"{out}: cannot resume, {' and '.join(changed)} changed since the run began (see {path.name})"
             )
     elif out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
         hint = "" if resume else "give another --out, or go on with it: --resume"
@@ -60,6 +72,6 @@ def prepare_folder(
     out.mkdir(parents=True, exist_ok=True)
     for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
         leftover.unlink()
-    atomic.write_text(path, state)
+    atomic.write_text(path, json.dumps(state, indent=2))
     rows = ([u.key, u.speaker or "", u.emotion, p] for u, p in zip(utterances, parts.parts, strict=True))
     write_csv(out / "split.csv", ["file", "speaker", "emotion", "part"], rows)

@@ -15,6 +15,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from ser_toolkit.data import atomic
+from ser_toolkit.errors import SplitError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.training.epochs import Epoch
 from ser_toolkit.training.metrics import aggregate, score, softmax
@@ -141,7 +142,11 @@ def fit(
     world, rank = accelerator.num_processes, accelerator.process_index
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, eps=1e-7, weight_decay=config.weight_decay)
-    prepared, optimizer, loss = accelerator.prepare(network, optimizer, loss)
+    prepared, optimizer = accelerator.prepare(network, optimizer)
+    # accelerate patches the network's own forward for mixed precision; undone, so that evaluation is in float32, as
+    # the export is. Training has its autocast below, and the loss none.
+    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+    loss.to(accelerator.device)
     epochs: list[Epoch] = []
     state: dict[str, torch.Tensor] = {}
     if checkpoint.is_file():
@@ -158,6 +163,10 @@ def fit(
     # a last batch too small for batch normalization is left out; another order brings its windows in next time
     full, rest = divmod(len(train.windows), step_size)
     steps = full + (rest >= 2 * world)
+    if not steps:
+        raise SplitError(
+            f"{len(train.windows)} training windows are too few for batches of {config.batch_size}: add data"
+        )
     for number in range(len(epochs) + 1, config.epochs + 1):
         if _finished(epochs, config.patience):
             break

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from ser_toolkit.components import describe
 from ser_toolkit.errors import ConfigError
-from ser_toolkit.features import FeatureSet, probe
-from ser_toolkit.interfaces import ClassicalModel, TargetSpec
+from ser_toolkit.features import FeatureSet, probe, probe_signal
+from ser_toolkit.interfaces import ClassicalModel, SlidingFeatureExtractor, TargetSpec
 from ser_toolkit.recipe import (
     Calibration,
     ComponentEntry,
@@ -106,13 +106,18 @@ class Plan:
             loss=loss,
         )
 
-    def check(self, class_counts: Sequence[int]) -> None:
+    def check(self, class_counts: Sequence[int]) -> Recipe:
         """Find now what would otherwise fail after hours: build everything once and throw it away.
 
         Parameters
         ----------
         class_counts : sequence of int
             Training utterances per class.
+
+        Returns
+        -------
+        Recipe
+            Of the untrained model.
 
         Raises
         ------
@@ -125,8 +130,22 @@ class Plan:
         else:
             self.model.build(specs, [self.target])
             self.loss.build(self.target, class_counts)
+        taken = {name for key, s in specs.items() for name in ([key, f"{key}_length"] if s.varies else [key])}
+        if self.target.name in taken or len(taken) < len(specs) + sum(s.varies for s in specs.values()):
+            raise ConfigError(
+                f"the input names {sorted(specs)} clash with each other or with the output "
+                f"{self.target.name!r}: call an input otherwise, [features.NAME]"
+            )
+        for key, extractor in self.features.extractors.items():
+            window, hop = self.features.segmentation.window_s, self.features.segmentation.hop_s
+            if isinstance(extractor, SlidingFeatureExtractor) and window and self.features.scopes[key] == "segment":
+                # a hop that it cannot slide by shows now
+                sr = self.config.sr
+                extractor.sliding(
+                    probe_signal(sr, window), sr, n_window=round(window * sr), n_hop=max(1, round(hop * sr))
+                )
         try:
-            self.recipe()
+            return self.recipe()
         except ValidationError as error:
             raise ConfigError(f"this configuration cannot be stored in a recipe: {describe(error)}") from error
 

@@ -16,9 +16,9 @@ class Progress(Protocol):
     """Observer of a training run; called in the main process only."""
 
     def starting(
-        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], warnings: Sequence[str]
+        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], device: str, warnings: Sequence[str]
     ) -> None:
-        """Before extraction: the protocol in words, utterances per part, labels, and what to know of the split."""
+        """Before extraction: protocol in words, utterances per part, labels, device, what to know of the split."""
 
     def extracting(self, done: int, total: int) -> None:
         """After each utterance."""
@@ -37,7 +37,7 @@ class Silent:
     """Observer that shows nothing."""
 
     def starting(
-        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], warnings: Sequence[str]
+        self, *, protocol: str, parts: Mapping[Part, int], labels: Sequence[str], device: str, warnings: Sequence[str]
     ) -> None:
         """Ignore."""
 

@@ -121,6 +121,8 @@ def score_part(
     indices: Sequence[int],
     classes: NDArray[np.int64],
     labels: tuple[str, ...],
+    *,
+    temperature: float = 1.0,
 ) -> PartScores:
     """Scores of one part.
 
@@ -136,6 +138,8 @@ def score_part(
         Class of every utterance of the store.
     labels : tuple of str
         Names of the classes.
+    temperature : float, optional
+        Of the calibration; it can change which class has the highest mean over windows.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def score_part(
     """
     used = [i for i in indices if i not in store.excluded]
     truth = classes[store.owner[store.windows_of(indices)]]
-    mean, has = utterance_probabilities(logits, store, used)
+    mean, has = utterance_probabilities(logits, store, used, temperature=temperature)
     predicted = np.where(has, np.nan_to_num(mean, nan=-1.0).argmax(axis=1), -1)
     return PartScores(
         window=score(truth, logits.argmax(axis=1), labels),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -101,21 +102,26 @@ def train(
     parts = split(utterances, config.split, seed=config.training.seed)
 
     out = Path(out)
-    if resume and (out / RECIPE).is_file():
-        return read_result(out)
     classical = isinstance(plan.model, ClassicalModel)
     accelerator = None if classical else make_accelerator(config, device)
     main = accelerator is None or accelerator.is_main_process
     train_counts = Counter(u.emotion for u, part in zip(utterances, parts.parts, strict=True) if part == "train")
-    plan.check([train_counts[label] for label in labels])
+    untrained = plan.check([train_counts[label] for label in labels])
+    if not main:
+        progress = Silent()
     if main:
-        prepare_folder(out, config, manifest, utterances, parts, resume=resume)
+        prepare_folder(out, config, manifest, utterances, parts, untrained, resume=resume)
         progress.starting(
             protocol=parts.protocol,
             parts=parts.counts(),
             labels=labels,
+            device=_device(accelerator),
             warnings=[*parts.warnings, *_ignored(manifest)],
         )
+    if resume and (out / RECIPE).is_file():
+        if main:
+            shutil.rmtree(out / "work", ignore_errors=True)  # of a run that was killed at its very end
+        return read_result(out)
     store = _features(out, utterances, plan.features, config, progress, accelerator)
     classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
     _check_classes(store, parts, classes, labels)
@@ -132,17 +138,20 @@ def train(
         weights, logits, epochs = fit_classical(plan, store, parts, classes, config)
     else:
         weights, logits, epochs = fit_network(plan, store, parts, classes, config, accelerator, out, progress)
-    # a test part of which nothing is left has no scores
-    scored = {p: score_part(z, store, parts.indices(p), classes, labels) for p, z in logits.items() if len(z)}
+    dev_windows = store.windows_of(parts.indices("dev"))
+    fitted = fit_temperature(logits["dev"], classes[store.owner[dev_windows]], _weights(store, dev_windows))
+    temperature = float(f"{fitted:.6g}")
+    # scores are those of the calibrated model; a test part of which nothing is left has none
+    scored = {
+        part: score_part(z, store, parts.indices(part), classes, labels, temperature=temperature)
+        for part, z in logits.items()
+        if len(z)
+    }
     warnings = parts.warnings
     if "test" in logits and "test" not in scored:
         warnings += ("no test recording could be used, or all are too short: there are no test scores",)
-    dev_windows = store.windows_of(parts.indices("dev"))
-    temperature = fit_temperature(logits["dev"], classes[store.owner[dev_windows]], _weights(store, dev_windows))
     recipe = plan.recipe(
-        calibration=Calibration(
-            temperature=float(f"{temperature:.6g}"), fitted_on="windows of the development speakers"
-        ),
+        calibration=Calibration(temperature=temperature, fitted_on="windows of the development speakers"),
         training=_training_entry(parts, manifest, utterances, store, config, scored),
     )
     result = TrainResult(
@@ -186,6 +195,15 @@ def _labelled(manifest: Manifest, config: TrainConfig) -> tuple[tuple[Utterance,
                 "characters or broken encoding"
             )
     return tuple(u for u in manifest.utterances if u.emotion in labels), labels
+
+
+def _device(accelerator: Accelerator | None) -> str:
+    if accelerator is None:
+        return "cpu"
+    processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
+    precision = f", {accelerator.mixed_precision}" if accelerator.mixed_precision != "no" else ""
+    device = "cpu" if accelerator.device.type == "cpu" else str(accelerator.device)
+    return f"{device}{processes}{precision}"
 
 
 def _ignored(manifest: Manifest) -> list[str]:

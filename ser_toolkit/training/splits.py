@@ -156,7 +156,7 @@ def _by_speaker(utterances: Sequence[Utterance], config: SplitConfig, *, seed: i
         table[row, labels.index(u.emotion)] += 1
         gender[row, genders.index(u.gender or "")] = 1
     rng = np.random.default_rng(seed)
-    n_test = max(1, round(config.test * len(speakers))) if config.test else 0
+    n_test = min(max(1, round(config.test * len(speakers))), len(speakers) - 2) if config.test else 0
     n_dev = min(max(1, round(config.dev * len(speakers))), len(speakers) - n_test - 1)
     side: dict[str, Part] = dict.fromkeys(speakers, "train")
     free = np.arange(len(speakers))

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ser_toolkit.data import atomic, audio, quality
-from ser_toolkit.errors import ComponentError, OutputError, SerToolkitError
+from ser_toolkit.errors import ComponentError, ConfigError, OutputError, SerToolkitError
 from ser_toolkit.features import FeatureSet
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def extract_utterance(utterance: Utterance, features: FeatureSet) -> Extracted:
         for block in features.blocks(recording.y):
             for key, values in block.features.items():
                 rows[key] += values
-    except ComponentError:
-        raise
+    except (ComponentError, ConfigError):
+        raise  # the same for every recording
     except SerToolkitError as error:
         return Extracted(features={}, reason=str(error))
     return Extracted(features=rows, recording=recording_hash(recording.y))
@@ -166,14 +166,11 @@ def build_store(
             if result.reason:
                 excluded[str(i)] = result.reason
             for key, rows in result.features.items():
-                for row in rows:
-                    files[key].write(np.ascontiguousarray(row, dtype="<f4").tobytes())
-                    shapes[key].append(row.shape)
+                shapes[key] += [row.shape for row in rows]
+                _write(files[key], rows)
             owner += [i] * len(next(iter(result.features.values()), []))
             if on_progress:
                 on_progress(i + 1, len(utterances))
-    except OSError as error:
-        raise OutputError(f"{folder}: features cannot be written: {error.strerror or error}") from error
     finally:
         for file in files.values():
             with contextlib.suppress(OSError):  # a full disk was reported above; closing flushes what is left
@@ -181,6 +178,15 @@ def build_store(
     index = {"owner": owner, "recordings": recordings, "excluded": excluded, "shapes": shapes}
     atomic.write_text(folder / "index.json", json.dumps(index))
     return open_store(folder)
+
+
+def _write(file: BinaryIO, rows: Sequence[NDArray[np.float32]]) -> None:
+    try:
+        for row in rows:
+            file.write(np.ascontiguousarray(row, dtype="<f4").tobytes())
+        file.flush()
+    except OSError as error:
+        raise OutputError(f"{file.name}: features cannot be written: {error.strerror or error}") from error
 
 
 def _results(utterances: Sequence[Utterance], features: FeatureSet, workers: int) -> Iterator[Extracted]:

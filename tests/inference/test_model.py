@@ -220,14 +220,17 @@ def test_hostile_recipes_in_models(tmp_path, recipe_of, changes, said):
 
 
 def test_graph_and_recipe_must_agree(tmp_path, recipe_of):
+    both = (("mel", ["b", 1, 32, 47]), ("gemaps", ["b", 88]))
+    with pytest.raises(ModelError, match="no input for gemaps"):
+        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=both[:1]))
     with pytest.raises(ModelError, match="'stranger' that its recipe does not describe"):
-        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(("stranger", ["b", 4]),)))
+        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(*both, ("stranger", ["b", 4]))))
     with pytest.raises(ModelError, match="input 'mel' has shape"):
-        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(("mel", ["b", 1, 32, 9]),)))
+        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(("mel", ["b", 1, 32, 9]), both[1])))
     with pytest.raises(ModelError, match="no output 'emotion'"):
-        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(("gemaps", ["b", 88]),), output=("other", ["b", 88])))
+        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=both, output=("other", ["b", 1504])))
     with pytest.raises(ModelError, match="no output 'emotion' of 2 probabilities"):
-        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=(("gemaps", ["b", 88]),), output=("emotion", ["b", 88])))
+        open_bytes(tmp_path, with_recipe(recipe_of(), inputs=both, output=("emotion", ["b", 1504])))
 
 
 def test_weights_in_other_files_are_not_read(tmp_path, recipe_of, monkeypatch):

@@ -64,6 +64,16 @@ def test_parquet_has_typed_columns(tmp_path):
     assert table["file"].to_pylist() == [r.file for r in RESULTS]
 
 
+def test_labels_that_are_called_like_columns(tmp_path):
+    labels = ("notes", "file")
+    row = FileResult(file="a.wav", status="ok", duration_s=1.0, probabilities={"notes": 0.25, "file": 0.75})
+    with open_writer("parquet", tmp_path / "o.parquet", labels) as writer:
+        writer.write(row)
+    table = pyarrow.parquet.read_table(tmp_path / "o.parquet")
+    assert table["notes (emotion)"].to_pylist() == [0.25]
+    assert table["notes"].to_pylist() == [""]
+
+
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_cells_that_a_spreadsheet_would_run(text):
     assert safe_cell(text) == "'" + text

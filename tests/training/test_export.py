@@ -93,6 +93,22 @@ def test_classical_models(tiny_corpus, tmp_path, model, settings):
         assert rows.sum(axis=1) == pytest.approx(np.ones(n), abs=1e-5)
 
 
+def test_a_tree_that_leads_outside_is_refused(tiny_corpus, tmp_path):
+    """Following such an index would end the process."""
+    import skops.io
+
+    config = {"features": {"gemaps": {"name": "egemaps"}}, "model": {"name": "random-forest", "n_trees": 3}}
+    run = train(tiny_corpus, config=config, out=tmp_path / "run").run_dir
+    forest = skops.io.loads((run / "estimator.skops").read_bytes(), trusted=["sklearn.tree._tree.Tree"])
+    tree = forest.estimators_[1].tree_
+    state = tree.__getstate__()
+    state["nodes"]["left_child"][0] = 2**40
+    tree.__setstate__(state)
+    (run / "estimator.skops").write_bytes(skops.io.dumps(forest))
+    with pytest.raises(ModelError, match="leads outside itself"):
+        export(run, tmp_path / "m.onnx")
+
+
 def test_damaged_run_folders(tiny_run, tmp_path):
     import shutil
 

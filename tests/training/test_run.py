@@ -99,7 +99,7 @@ def test_a_run_stopped_between_epochs_resumes_to_the_same_weights(tiny_corpus, t
     with pytest.raises(ConfigError, match="not empty.*--resume"):
         train(tiny_corpus, config=TINY, out=out, device="cpu")
     changed = {**TINY, "training": {**TINY["training"], "lr": 0.1}}
-    with pytest.raises(ConfigError, match="configuration is not the one"):
+    with pytest.raises(ConfigError, match="config.* changed since the run began"):
         train(tiny_corpus, config=changed, out=out, device="cpu", resume=True)
     resumed = train(tiny_corpus, config=TINY, out=out, device="cpu", resume=True)
     one, two = (load_file(r.run_dir / "weights.safetensors") for r in (tiny_run, resumed))
@@ -269,19 +269,82 @@ def test_a_test_part_of_which_nothing_is_left(tiny_corpus, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes(tiny_corpus, tmp_path):
-    """The same command under accelerate's launcher: the gradients of both processes count."""
+    """The same command under torchrun: two processes share the batches, one reports."""
     config = tmp_path / "train.toml"
     config.write_text(
         '[features.mel]\nname = "melspec"\nn_mels = 32\nhop_length = 512\n[model]\nfilters = [4, 4, 8, 8, 16]\n'
         "mfep_dense = [16]\nerp = [16]\n[segments]\nwindow_s = 1.5\n[training]\nbatch_size = 4\nepochs = 1\n"
     )
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
-              "--dynamo_backend", "no", "-m", "ser_toolkit", "train"]  # fmt: skip
-    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch[1:]]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517",
+               "-m", "ser_toolkit", "train"]  # fmt: skip
     done = subprocess.run(
         [*command, tiny_corpus, "--config", config, "--out", tmp_path / "run", "--device", "cpu"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "device: cpu, 2 processes" in done.stderr
+    assert done.stderr.count("  best") == 1
     assert done.stdout.count("test, per utterance") == 2  # scores and recalls, once
     assert read_result(tmp_path / "run").test.utterance.n == 4
+
+
+def test_resume_refuses_another_order_and_other_arguments(tiny_corpus, tmp_path):
+    """Features on disk belong to recordings by their position."""
+    lines = tiny_corpus.read_text().replace("audio/", f"{tiny_corpus.parent}/audio/").splitlines()
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+
+    class StopAfterExtraction:
+        def __getattr__(self, name):
+            return lambda *args, **kwargs: None
+
+        def extracted(self, **kwargs):
+            raise Stop
+
+    out = tmp_path / "run"
+    with pytest.raises(Stop):
+        train(manifest, config=SVM, out=out, progress=StopAfterExtraction())
+    manifest.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    with pytest.raises(ConfigError, match="order of the recordings changed"):
+        train(manifest, config=SVM, out=out, resume=True)
+    manifest.write_text("\n".join(lines) + "\n")
+    assert train(manifest, config=SVM, out=out, resume=True).test.utterance.ua == 1.0
+    # a finished run does not answer for another one
+    with pytest.raises(ConfigError, match="config"):
+        train(manifest, config={**SVM, "model": {"name": "random-forest"}}, out=out, resume=True)
+
+
+def test_a_configuration_that_no_recording_can_meet_is_an_error_not_an_exclusion(tiny_corpus, tmp_path):
+    config = {
+        **SVM,
+        "features": {"gemaps": {"name": "egemaps", "mode": "sliding"}},
+        "segments": {"window_s": 0.5, "hop_s": 0.125},  # openSMILE slides by multiples of 10 ms
+    }
+    with pytest.raises(ConfigError, match="10 ms"):
+        train(tiny_corpus, config=config, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_input_may_not_be_called_like_the_output(tiny_corpus, tmp_path):
+    config = {**SVM, "features": {"emotion": {"name": "egemaps"}}}
+    with pytest.raises(ConfigError, match="clash"):
+        train(tiny_corpus, config=config, out=tmp_path / "run")
+
+
+def test_mixed_precision_scores_are_those_of_the_exported_model(tiny_corpus, tmp_path):
+    from ser_toolkit.inference.model import Model
+    from ser_toolkit.training.export import export
+
+    config = {**TINY, "training": {**TINY["training"], "mixed_precision": "bf16"}}
+    code = (
+        "import json; from ser_toolkit.training.run import train; "
+        f"train({str(tiny_corpus)!r}, config=json.loads({json.dumps(config)!r}), "
+        f"out={str(tmp_path / 'run')!r}, device='cpu')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # accelerate keeps one precision per process
+    export(tmp_path / "run", tmp_path / "m.onnx")
+    model = Model.open(tmp_path / "m.onnx", device="cpu")
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            heard = model.predict(tiny_corpus.parent / row["file"])
+            assert heard.probabilities["anger"] == pytest.approx(float(row["anger"]), abs=1e-4)
