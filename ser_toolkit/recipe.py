@@ -92,6 +92,8 @@ class Target(_Part):
 
     @model_validator(mode="after")
     def _distinct(self) -> Target:
+        if not all(label.isprintable() for label in self.labels):
+            raise ValueError(f"a label holds control characters: {[label[:60] for label in self.labels]}")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels repeat: {list(self.labels)}")
         return self

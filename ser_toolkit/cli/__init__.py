@@ -62,6 +62,10 @@ def main() -> None:
         # the reader of our output has gone (| head): nothing is left to say, and nobody to say it to
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        # the machine's doing, not the program's: a full disk or device behind standard output, a lost mount
+        _complain(SerToolkitError(f"{error.filename or 'output'}: {error.strerror or error}"))
+        sys.exit(1)
 
 
 def _complain(error: SerToolkitError) -> None:

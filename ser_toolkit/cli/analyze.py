@@ -70,6 +70,7 @@ def analyze(
     for warning in opened.warnings:
         stderr.print(f"warning: {warning}", style="yellow", markup=False)
     files = find_audio(paths)
+    _protect(output, [found.path for found in files] + ([Path(model)] if model else []))
     results: list[FileResult] = []
     interrupted = False
     try:
@@ -92,6 +93,12 @@ def analyze(
         stderr.print(f"interrupted after {len(results)} of {len(files)} files; what was done is kept", style="yellow")
         raise typer.Exit(130)
     raise typer.Exit(_exit_code(results))
+
+
+def _protect(output: Path | None, read: Sequence[Path]) -> None:
+    """Refuse to write over what is read."""
+    if output is not None and output.exists() and any(p.exists() and p.samefile(output) for p in read):
+        raise typer.BadParameter(f"--output {output} is one of the files that are read; give another name")
 
 
 def _format(given: Format | None, output: Path | None, *, json: bool) -> str:

@@ -29,7 +29,9 @@ def export_onnx(
 
     result = export(run_dir, output)
     stdout = terminal.console()
-    stdout.print(f"wrote {output} ({result.n_bytes / 1e6:.1f} MB, {result.n_parameters:,} parameters)", markup=False)
+    stdout.print(
+        f"wrote {output} ({result.n_bytes / 1e6:.1f} MB, {result.n_parameters:,} weights in the graph)", markup=False
+    )
     stdout.print(
         f"checked against the trained model on {result.n_checked} windows, batches of {result.batches}: "
         f"largest difference {result.difference:.1e}",

@@ -83,7 +83,8 @@ def train(
                 progress=progress,
             )
         except KeyboardInterrupt:
-            progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
+            if out.exists():
+                progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
             raise
     if progress.is_main_process:
         terminal.console().print(terminal.training(result))

@@ -35,6 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
     OutputError
         If the folder is missing, read-only or full; says which file.
     """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is no regular file, and is not replaced")
     try:
         handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=path.suffix, dir=path.parent)
         os.close(handle)

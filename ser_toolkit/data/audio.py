@@ -172,10 +172,10 @@ def full_scale(samples: NDArray[Any]) -> float:
     AudioError
         ``"undecodable"``, if they are neither floats nor signed integers.
     """
-    if np.issubdtype(samples.dtype, np.signedinteger):
+    if np.issubdtype(samples.dtype, np.signedinteger) and samples.dtype.itemsize < 8:
         return -float(np.iinfo(samples.dtype).min)
     if not np.issubdtype(samples.dtype, np.floating):
-        raise AudioError("undecodable", f"audio is made of floats or signed integers, not {samples.dtype}")
+        raise AudioError("undecodable", f"audio is made of floats, or integers of 8 to 32 bits, not {samples.dtype}")
     return 1.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -175,8 +176,8 @@ class Model:
         if isinstance(source, str | Path):
             recording, name = audio.decode(source, sr=self.recipe.sr), str(source)
         else:
-            if sr is None:
-                raise AudioError("undecodable", "an array needs its sample rate: predict(y, sr)")
+            if not isinstance(sr, numbers.Real):
+                raise AudioError("undecodable", f"an array needs its sample rate, predict(y, sr); got {sr!r}")
             recording, name = audio.from_array(source, sr, sr=self.recipe.sr), "<array>"
         return self.predict_recording(recording, name=name)
 
@@ -282,8 +283,8 @@ class Model:
 def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[NDArray[np.float32]]:
     import soxr
 
-    if not 1 <= sr <= MAX_SR:
-        raise AudioError("undecodable", f"the sample rate of a stream is 1 to {MAX_SR:,} Hz, not {sr}")
+    if not isinstance(sr, numbers.Real) or not 1 <= sr <= MAX_SR:
+        raise AudioError("undecodable", f"the sample rate of a stream is 1 to {MAX_SR:,} Hz, not {sr!r}")
     stream = soxr.ResampleStream(sr, target, 1, dtype="float32") if sr != target else None
     for block in blocks:
         samples = np.asarray(block)

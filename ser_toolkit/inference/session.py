@@ -93,7 +93,7 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0) -> Sessi
     DeviceError
         If the device that was asked for does not run.
     """
-    if not _DEVICE.fullmatch(device):
+    if not isinstance(device, str) or not _DEVICE.fullmatch(device):
         raise DeviceError(f"no device is called {device!r}: it is auto, cpu, cuda or cuda:N")
     try:
         data = path.read_bytes()

@@ -40,6 +40,8 @@ def resolve(model: str | Path | None) -> Path:
     """
     if model is None or str(model) in names():
         return FOLDER / f"{model or DEFAULT}.onnx"
+    if not str(model):
+        raise ModelError(f"the name of the model is empty. {close_matches('', names())}")
     path = Path(model)
     if path.is_dir():
         raise ModelError(f"{path} is a folder: export the run first (ser-toolkit export-onnx {path} -o model.onnx)")

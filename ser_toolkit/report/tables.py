@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from ser_toolkit.data import atomic
+from ser_toolkit.errors import OutputError
 
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult
@@ -52,6 +53,8 @@ def open_writer(kind: str, path: Path | None, labels: Sequence[str]) -> Iterator
         If the file cannot be written.
     """
     if path is None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; write to a file with --output")
         yield _WRITERS[kind](sys.stdout, labels)
         return
     interrupted: KeyboardInterrupt | None = None

@@ -75,12 +75,14 @@ def export(run_dir: str | Path, output: str | Path, *, registry: Registry | None
     Raises
     ------
     ModelError
-        If the run is unfinished or damaged, the model has no ONNX form, or the file gives other probabilities than
-        the trained model, by more than `TOLERANCE`, on features of real recordings.
+        If the run is unfinished or damaged, `output` has another suffix, the model has no ONNX form, or the file
+        gives other probabilities than the trained model, by more than `TOLERANCE`, on features of real recordings.
     MissingTierError
         If the [train] tier is not installed.
     """
     run_dir, output = Path(run_dir), Path(output)
+    if output.suffix.lower() != ".onnx":
+        raise ModelError(f"{output}: the name of an exported model ends with .onnx")
     try:
         import onnx
         import torch  # noqa: F401 - onnx and torch belong to the same tier: say it before any work is done

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ser_toolkit.data import atomic
-from ser_toolkit.errors import ConfigError
+from ser_toolkit.errors import ConfigError, OutputError
 from ser_toolkit.training.results import write_csv
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def prepare_folder(
     elif out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
         hint = "" if resume else "give another --out, or go on with it: --resume"
         raise ConfigError(f"{out} is there and not empty: {hint or 'it holds no run to resume'}")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: the folder cannot be made: {error.strerror}") from error
     for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
         leftover.unlink()
     atomic.write_text(path, json.dumps(state, indent=2))

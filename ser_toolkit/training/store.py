@@ -7,6 +7,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -109,6 +111,7 @@ _worker: list[FeatureSet] = []
 
 
 def _start_worker(features: FeatureSet) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker[:] = [features]
 
 
@@ -189,6 +192,18 @@ def _write(file: BinaryIO, rows: Sequence[NDArray[np.float32]]) -> None:
         raise OutputError(f"{file.name}: features cannot be written: {error.strerror or error}") from error
 
 
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _results(utterances: Sequence[Utterance], features: FeatureSet, workers: int) -> Iterator[Extracted]:
     workers = workers or (1 if len(utterances) < _FEW else os.cpu_count() or 1)
     if workers == 1:
@@ -202,7 +217,9 @@ def _results(utterances: Sequence[Utterance], features: FeatureSet, workers: int
     )
     done = 0
     try:
-        for result in pool.map(_work, utterances, chunksize=4):
+        with _ignoring_interrupts():  # workers inherit it: Ctrl-C is for this process, which then stops them
+            results = pool.map(_work, utterances, chunksize=4)
+        for result in results:
             done += 1
             yield result
     except BrokenProcessPool as error:

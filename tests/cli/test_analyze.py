@@ -185,6 +185,36 @@ def test_output_that_cannot_be_written(cli, bad_folder, tiny_model, tmp_path):
     assert "o.csv: cannot be written: No such file or directory" in done.err
 
 
+def test_nothing_that_is_read_is_written_over(cli, bad_folder, tiny_model, tmp_path):
+    folder, _ = bad_folder
+    good, model = folder / "good.wav", tmp_path / "m.onnx"
+    model.write_bytes(tiny_model.read_bytes())
+    before = good.read_bytes()
+    assert cli("analyze", folder, "--model", model, "-o", good, "-f", "csv").code == 2
+    assert cli("analyze", good, "--model", model, "-o", model, "-f", "csv").code == 2
+    assert good.read_bytes() == before
+    assert model.read_bytes() == tiny_model.read_bytes()
+    fifo = tmp_path / "pipe.csv"
+    os.mkfifo(fifo)
+    done = cli("analyze", good, "--model", model, "-o", fifo)
+    assert done.code == 1
+    assert "is no regular file" in done.err
+    assert fifo.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_device_behind_standard_output_is_one_line(bad_folder, tiny_model):
+    import subprocess
+    import sys
+
+    folder, _ = bad_folder
+    command = f"{sys.executable} -m ser_toolkit analyze '{folder}' --model '{tiny_model}' --json > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_windows_and_hop(cli, tiny_corpus, tiny_model):
     path = tiny_corpus.parent / "audio" / "s0-anger-1.wav"
     counts = [

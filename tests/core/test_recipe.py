@@ -90,6 +90,7 @@ HOSTILE = {
     "zero temperature": (changed(["calibration", "temperature"], 0), "temperature"),
     "no features": (changed(["features"], {}), "features"),
     "input name": (changed(["features"], {"a b": json.loads(make().to_json())["features"]["mel"]}), "features"),
+    "escape sequence in a label": (changed(["targets", 0, "labels"], ["a", "\x1b[31mb"]), "control characters"),
     "same label twice": (changed(["targets", 0, "labels"], ["a", "a"]), "repeat"),
     "preprocess": (changed(["preprocess"], [{"name": "x", "version": 1, "dist": "y"}]), "preprocess"),
     "two targets": (changed(["targets"], [json.loads(make().to_json())["targets"][0]] * 2), "one target"),

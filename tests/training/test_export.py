@@ -93,6 +93,13 @@ def test_classical_models(tiny_corpus, tmp_path, model, settings):
         assert rows.sum(axis=1) == pytest.approx(np.ones(n), abs=1e-5)
 
 
+def test_only_onnx_files_are_written(tiny_run):
+    before = (tiny_run.run_dir / "recipe.json").read_bytes()
+    with pytest.raises(ModelError, match="ends with .onnx"):
+        export(tiny_run.run_dir, tiny_run.run_dir / "recipe.json")
+    assert (tiny_run.run_dir / "recipe.json").read_bytes() == before
+
+
 def test_a_tree_that_leads_outside_is_refused(tiny_corpus, tmp_path):
     """Following such an index would end the process."""
     import skops.io

@@ -348,3 +348,27 @@ def test_mixed_precision_scores_are_those_of_the_exported_model(tiny_corpus, tmp
         for row in csv.DictReader(file):
             heard = model.predict(tiny_corpus.parent / row["file"])
             assert heard.probabilities["anger"] == pytest.approx(float(row["anger"]), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_workers_extract_ends_at_once_and_resumes(tiny_corpus, tmp_path):
+    """The whole process group gets the signal, as from a terminal; workers finish what they hold and go."""
+    code = (
+        "import sys; from ser_toolkit.cli import main; "
+        f"sys.argv = ['ser-toolkit', 'train', {str(tiny_corpus)!r}, '--features', 'egemaps', '--model', 'svm', "
+        f"'--set', 'training.workers=2', '--out', {str(tmp_path / 'run')!r}, '--resume']\n"
+        "if __name__ == '__main__': main()"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    for wait in (1.5, 2.5, 3.5):
+        process = subprocess.Popen([sys.executable, script], start_new_session=True, stderr=subprocess.PIPE, text=True)
+        try:
+            process.wait(wait)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode in (0, 130), said
+        assert "Segment too short" not in said
+    subprocess.run([sys.executable, script], check=True, timeout=120)
+    assert read_result(tmp_path / "run").excluded == {}
