@@ -157,8 +157,8 @@ class CnnDnn:
                 raise ComponentError(f"{here}: a vector must have a fixed size")
             return True
         channels, *sides = spec.shape
-        if channels is None or sides.count(None) == 2:
-            raise ComponentError(f"{here}: only its height or its width may vary, not both, nor its channels")
+        if channels is None:
+            raise ComponentError(f"{here}: its height or its width may vary, but not its channels")
         if spec.varies and self.pooling == "flatten":
             raise ComponentError(
                 f'{here}: pooling="flatten" needs one fixed size. Set pooling="mean", or cut segments of one length'
