@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -65,6 +66,8 @@ def main() -> None:
     except OSError as error:
         # the machine's doing, not the program's: a full disk or device behind standard output, a lost mount
         _complain(SerToolkitError(f"{error.filename or 'output'}: {error.strerror or error}"))
+        # what is still buffered goes nowhere: Python would flush it at exit and fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
 
 
