@@ -8,10 +8,15 @@ wheel = Path(sys.argv[1])
 names = zipfile.ZipFile(wheel).namelist()
 top = {name.split("/")[0] for name in names}
 dist_info = {t for t in top if t.endswith(".dist-info")}
-expected = {"ser_toolkit", "ser_toolkit_paper", "ser_toolkit_baselines"}
+expected = {"ser_toolkit", "ser_toolkit_paper", "ser_toolkit_baselines", "ser_toolkit_corpora"}
 if len(dist_info) != 1 or top - dist_info != expected:
     sys.exit(f"top levels of {wheel.name} are {sorted(top)}, expected {sorted(expected)} and one .dist-info")
-for wanted in ("ser_toolkit/models/emodb.onnx", "ser_toolkit/models/emodb.md", "ser_toolkit/py.typed"):
+for wanted in (
+    "ser_toolkit/models/emodb.onnx",
+    "ser_toolkit/models/emodb.md",
+    "ser_toolkit/py.typed",
+    "ser_toolkit/report/templates/evaluation.html.j2",
+):
     if wanted not in names:
         sys.exit(f"{wheel.name} lacks {wanted}")
 if sound := [n for n in names if n.endswith((".wav", ".flac", ".mp3", ".ogg"))]:

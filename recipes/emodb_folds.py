@@ -16,9 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_toolkit.training.calibration import conformal
+
 MEN = ("03", "10", "11", "12", "15")
 WOMEN = ("08", "09", "13", "14", "16")
 BOOTSTRAPS = 2000
+ALPHA = 0.1
 
 
 def pair(k: int) -> set[str]:
@@ -39,6 +42,31 @@ def write_splits(manifest: Path, folder: Path) -> None:
                 part = "test" if row["speaker"] in test else "dev" if row["speaker"] in dev else "train"
                 path = (manifest.parent / row["file"]).resolve()
                 writer.writerow({**row, "file": str(path), "split": part})
+
+
+def print_coverage(runs: list[Path], labels: list[str]) -> None:
+    """Pool the prediction sets of all folds: thresholds from the fold's development pair, sets of its test pair."""
+    covered, size, right, truth, speaker = [], [], [], [], []
+    for run in runs:
+        parts: dict[str, list[dict[str, str]]] = {"dev": [], "test": []}
+        for row in csv.DictReader((run / "predictions.csv").open()):
+            parts[row["part"]].append(row)
+        p = {k: np.array([[float(r[label]) for label in labels] for r in rows]) for k, rows in parts.items()}
+        y = {k: np.array([labels.index(r["emotion"]) for r in rows]) for k, rows in parts.items()}
+        sets = conformal(p["dev"], y["dev"], labels=labels, method="lac", alpha=ALPHA, fitted_on="development speakers")
+        for row, probabilities in zip(parts["test"], p["test"], strict=True):
+            members = sets.prediction_set(dict(zip(labels, probabilities.tolist(), strict=True)))
+            covered.append(row["emotion"] in members)
+            right.append(row["emotion"] == members[0])
+            size.append(len(members))
+            truth.append(row["emotion"])
+            speaker.append(row["speaker"])
+    c, n, r, t, s = (np.array(x) for x in (covered, size, right, truth, speaker))
+    print(f"\nSets that should hold the truth in {1 - ALPHA:.0%} of recordings: they do in {c.mean():.1%}")
+    print(f"per label: {', '.join(f'{label} {c[t == label].mean():.3f}' for label in labels)}")
+    print(f"per speaker: {', '.join(f'{x} {c[s == x].mean():.3f}' for x in np.unique(s))}")
+    one = n == 1
+    print(f"{n.mean():.2f} emotions on average; one in {one.mean():.1%} of sets, {r[one].mean():.1%} of these right")
 
 
 def score_runs(runs: list[Path]) -> None:
@@ -82,6 +110,7 @@ def score_runs(runs: list[Path]) -> None:
     for s in speakers:
         mine = speaker == s
         print(f"| {s} | {mine.sum()} | {balanced_accuracy_score(truth[mine], predicted[mine]):.3f} |")
+    print_coverage(runs, labels)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ser_toolkit import hookspec
 
 if TYPE_CHECKING:
-    from ser_toolkit.interfaces import ClassicalModel, FeatureExtractor, Loss, NeuralModel
+    from ser_toolkit.interfaces import ClassicalModel, Corpus, FeatureExtractor, Loss, NeuralModel
 
 
 @hookspec
@@ -27,3 +27,8 @@ def ser_register_models() -> list[type[NeuralModel] | type[ClassicalModel]]:  # 
 @hookspec
 def ser_register_losses() -> list[type[Loss]]:  # type: ignore[empty-body]
     """Losses: classes that satisfy `ser_toolkit.interfaces.Loss`."""
+
+
+@hookspec
+def ser_register_corpora() -> list[type[Corpus]]:  # type: ignore[empty-body]
+    """Corpus readers: classes that satisfy `ser_toolkit.interfaces.Corpus`."""

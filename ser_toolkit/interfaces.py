@@ -16,29 +16,37 @@ Field types may be any JSON-serialisable type that pydantic understands; bounds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
+    from ser_toolkit.data.corpora import Published, Reading
+    from ser_toolkit.data.utterance import Utterance
+
 __all__ = [
     "ClassicalModel",
     "Component",
+    "Corpus",
+    "CountedCorpus",
     "FeatureExtractor",
     "FeatureSpec",
     "Kind",
     "Loss",
     "NeuralModel",
+    "ReportingCorpus",
     "Scope",
     "SlidingFeatureExtractor",
     "TargetSpec",
 ]
 
-Kind = Literal["feature", "model", "loss"]
+Kind = Literal["feature", "model", "loss", "corpus"]
 """Kind of a component; one hook each, see `ser_toolkit.hookspecs`."""
 
 Scope = Literal["segment", "recording"]
@@ -234,7 +242,13 @@ class NeuralModel(Component, Protocol):
 
 @runtime_checkable
 class ClassicalModel(Component, Protocol):
-    """A scikit-learn estimator over the concatenated, standardized, flattened features."""
+    """A scikit-learn estimator over the concatenated, standardized, flattened features.
+
+    Notes
+    -----
+    An optional ``exportable: bool`` (class variable or property) that is False says that a trained model has no exact
+    ONNX form: it can be trained and scored, not exported.
+    """
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
         """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class)."""
@@ -262,4 +276,58 @@ class Loss(Component, Protocol):
             class indices (batch,) or soft labels (batch, classes) that sum to 1; gives a scalar, the mean
             over the batch, computed in float32.
         """
+        ...
+
+
+@runtime_checkable
+class Corpus(Component, Protocol):
+    """Reads a corpus from the folder that it was unpacked into.
+
+    Its fields are its options: which labels, which part.
+
+    Notes
+    -----
+    Two optional class variables are shown to people: ``layout: str``, the folders and file names that are expected,
+    and ``traps: tuple[str, ...]``, what is known to go wrong with this corpus, a sentence each. Two optional methods
+    tell more than the utterances: see `CountedCorpus` and `ReportingCorpus`.
+    """
+
+    def utterances(self, root: Path) -> Iterable[Utterance]:
+        """All utterances, in an order that depends on nothing but the files.
+
+        Parameters
+        ----------
+        root : Path
+            The folder of the corpus.
+
+        Returns
+        -------
+        iterable of Utterance
+            ``file`` is absolute and exists; ``key`` is relative to `root`, with ``/``. File, start and end together
+            occur once. ``speaker`` begins with the name of the corpus (``"emodb-03"``), so that corpora can be put
+            together. ``emotion`` is one of `ser_toolkit.data.corpora.EMOTIONS` wherever one of them fits.
+
+        Raises
+        ------
+        ManifestError
+            If `root` does not look like this corpus; says what is expected.
+        """
+        ...
+
+
+@runtime_checkable
+class CountedCorpus(Corpus, Protocol):
+    """Corpus whose size was published."""
+
+    def published(self) -> Published | None:
+        """The counts that these options should give; ``None`` if nobody published them."""
+        ...
+
+
+@runtime_checkable
+class ReportingCorpus(Corpus, Protocol):
+    """Corpus that says what it left out, and why."""
+
+    def read(self, root: Path) -> Reading:
+        """The utterances, as `utterances` gives them, and notes on missing, broken and ignored files."""
         ...

@@ -35,6 +35,7 @@ HOOKS: Mapping[str, Kind] = {
     "ser_register_features": "feature",
     "ser_register_models": "model",
     "ser_register_losses": "loss",
+    "ser_register_corpora": "corpus",
 }
 """Hook name to the kind of component that it registers."""
 
@@ -42,6 +43,7 @@ _METHODS: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
     "feature": (("spec", "__call__", "context_s"),),
     "model": (("build",), ("estimator",)),
     "loss": (("build",),),
+    "corpus": (("utterances",),),
 }
 
 
@@ -51,7 +53,7 @@ class Registered:
 
     Parameters
     ----------
-    kind : {"feature", "model", "loss"}
+    kind : {"feature", "model", "loss", "corpus"}
         Which hook registered it.
     cls : type
         The component class.
@@ -201,7 +203,7 @@ class Registry:
 
         Parameters
         ----------
-        kind : {"feature", "model", "loss"}
+        kind : {"feature", "model", "loss", "corpus"}
             Kind of component.
         name : str
             Its name.
@@ -239,7 +241,7 @@ class Registry:
 
         Parameters
         ----------
-        kind : {"feature", "model", "loss"}
+        kind : {"feature", "model", "loss", "corpus"}
             Kind of component.
         name : str
             Its name.
@@ -249,7 +251,7 @@ class Registry:
         Returns
         -------
         component
-            A `FeatureExtractor`, `NeuralModel`, `ClassicalModel` or `Loss`.
+            A `FeatureExtractor`, `NeuralModel`, `ClassicalModel`, `Loss` or `Corpus`.
 
         Raises
         ------

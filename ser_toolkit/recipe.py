@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
 import ser_toolkit
 from ser_toolkit.components import describe
+from ser_toolkit.data.files import display_path
 from ser_toolkit.data.segments import Segmentation
 from ser_toolkit.errors import RecipeError
 from ser_toolkit.interfaces import Scope, TargetSpec
+from ser_toolkit.recipe_calibration import Calibration, Conformal
+from ser_toolkit.recipe_part import Part, Text
+from ser_toolkit.untrusted_json import parse
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["METADATA_KEY", "Calibration", "ComponentEntry", "FeatureEntry", "Recipe", "Target", "Training"]
+__all__ = [
+    "METADATA_KEY",
+    "Calibration",
+    "ComponentEntry",
+    "Conformal",
+    "FeatureEntry",
+    "Recipe",
+    "Target",
+    "Training",
+]
 
 METADATA_KEY = "ser_toolkit.recipe"
 """Key of the recipe in the metadata of an ONNX file."""
@@ -38,18 +40,13 @@ METADATA_KEY = "ser_toolkit.recipe"
 _MAX_CHARACTERS = 8_000_000
 _MAX_DEPTH = 12
 
-Text = Annotated[str, StringConstraints(max_length=4000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Dist = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*)( [A-Za-z0-9.+!_-]+)?$", max_length=200)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ComponentEntry(_Part):
+class ComponentEntry(Part):
     """One component: who it is and how it is configured.
 
     Parameters
@@ -65,7 +62,7 @@ class ComponentEntry(_Part):
     name: Name
     version: Annotated[int, Field(ge=1, le=1_000_000)]
     dist: Dist
-    config: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = {}
+    config: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _no_paths(self) -> ComponentEntry:
@@ -83,7 +80,7 @@ class FeatureEntry(ComponentEntry):
     scope: Scope = "segment"
 
 
-class Target(_Part):
+class Target(Part):
     """What the model predicts; see `ser_toolkit.interfaces.TargetSpec`."""
 
     name: Key
@@ -103,22 +100,7 @@ class Target(_Part):
         return TargetSpec(name=self.name, kind=self.kind, labels=self.labels)
 
 
-class Calibration(_Part):
-    """How logits become probabilities: softmax of logits divided by the temperature.
-
-    Parameters
-    ----------
-    temperature : float
-        1 leaves the model's own confidence; below 1 sharpens, above 1 flattens.
-    fitted_on : str
-        The data that it was fitted on: ``"development speakers"``.
-    """
-
-    temperature: Annotated[float, Field(ge=1e-3, le=1e3)]
-    fitted_on: Text
-
-
-class Training(_Part):
+class Training(Part):
     """Where the weights come from, in a form that gives no speaker and no file away.
 
     Parameters
@@ -142,10 +124,10 @@ class Training(_Part):
     speakers: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")], ...] = ()
     recordings: str = ""
     seed: int
-    metrics: dict[str, JsonValue] = {}
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """What a model carries. Equal after any number of trips through `to_json` and `from_json`.
 
     Parameters
@@ -191,8 +173,8 @@ class Recipe(_Part):
     loss: ComponentEntry | None = None
     calibration: Calibration | None = None
     training: Training | None = None
-    libraries: dict[str, str] = {}
-    probe: dict[Key, Annotated[tuple[float, ...], Field(max_length=16)]] = {}
+    libraries: dict[str, str] = Field(default_factory=dict)
+    probe: dict[Key, Annotated[tuple[float, ...], Field(max_length=16)]] = Field(default_factory=dict)
     license: Text = ""
 
     @model_validator(mode="after")
@@ -201,10 +183,23 @@ class Recipe(_Part):
             raise ValueError("this version of ser-toolkit runs models with one target of kind 'class'")
         return self
 
+    @model_validator(mode="after")
+    def _a_threshold_per_label(self) -> Recipe:
+        if self.conformal is not None and len(self.conformal.thresholds) != len(self.labels):
+            raise ValueError(
+                f"calibration.conformal has {len(self.conformal.thresholds)} thresholds for {len(self.labels)} labels"
+            )
+        return self
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the class target."""
         return self.targets[0].labels
+
+    @property
+    def conformal(self) -> Conformal | None:
+        """Thresholds of prediction sets, if the model has any."""
+        return self.calibration.conformal if self.calibration else None
 
     def to_json(self) -> str:
         """Compact JSON text; `from_json` gives an equal recipe back."""
@@ -229,14 +224,10 @@ class Recipe(_Part):
         RecipeError
             If it is no JSON, too large, too deep, from a later format, or breaks any rule; says where.
         """
-        if len(text) > _MAX_CHARACTERS:
-            raise RecipeError(f"the recipe has {len(text):,} characters; no real one has over {_MAX_CHARACTERS:,}")
         try:
-            data = json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(f"the recipe is no JSON: {type(error).__name__}: {str(error)[:200]}") from error
-        if _depth(data) > _MAX_DEPTH:
-            raise RecipeError(f"the recipe nests deeper than {_MAX_DEPTH} levels")
+            data = parse(text, what="the recipe", max_characters=_MAX_CHARACTERS, max_depth=_MAX_DEPTH)
+        except ValueError as error:
+            raise RecipeError(str(error)) from error
         if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > 1:
             raise RecipeError(
                 f"the recipe has format {data['format']}, this ser-toolkit {ser_toolkit.__version__} reads format 1: "
@@ -245,7 +236,7 @@ class Recipe(_Part):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError(f"the recipe is not valid: {describe(error)}") from error
+            raise RecipeError(f"the recipe is not valid: {display_path(describe(error))}") from error
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -258,22 +249,3 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-def _depth(value: object) -> int:
-    deepest, level = 0, [value]
-    while level:
-        deepest += 1
-        level = [
-            item
-            for part in level
-            if isinstance(part, dict | list)
-            for item in (part.values() if isinstance(part, dict) else part)
-        ]
-        if deepest > _MAX_DEPTH:
-            break
-    return deepest
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

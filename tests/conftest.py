@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,10 @@ from tiny import TINY
 from ser_toolkit.training.export import export
 from ser_toolkit.training.results import TrainResult
 from ser_toolkit.training.run import train
+
+# what tests compute does not belong into the user's cache
+os.environ["SER_TOOLKIT_CACHE"] = tempfile.mkdtemp(prefix="ser-toolkit-test-cache-")
+atexit.register(shutil.rmtree, os.environ["SER_TOOLKIT_CACHE"], ignore_errors=True)
 
 # broken plugins are made here on purpose, and tests start processes that must not run tests in their turn
 os.environ.pop("SER_TOOLKIT_STRICT_PLUGINS", None)

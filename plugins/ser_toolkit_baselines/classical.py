@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Interval
 
-from ser_toolkit.errors import ComponentError
+from ser_toolkit_baselines.inputs import check_inputs
 
 if TYPE_CHECKING:
     from ser_toolkit.interfaces import FeatureSpec, TargetSpec
@@ -68,8 +68,8 @@ class Svm:
     class_weight: Literal["balanced"] | None = "balanced"
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
-        """Unfitted estimator with a ``decision_function``, one score per class; see `_check` for what it refuses."""
-        _check(self.name, inputs, target)
+        """Unfitted estimator with a ``decision_function``, one score per class. Refuses what `check_inputs` does."""
+        check_inputs(self.name, inputs, target)
         from sklearn.multiclass import OneVsRestClassifier
         from sklearn.svm import SVC, LinearSVC
 
@@ -94,8 +94,9 @@ class RandomForest:
         Least segments in a leaf, 1 or more.
     max_features : {"sqrt", "log2"} or float
         Entries of the vector tried at each split: the root or logarithm of their number, or a share in (0, 1].
-    class_weight : {"balanced"}, optional
-        ``"balanced"`` weighs segments by the inverse frequency of their class.
+    class_weight : {"balanced", "balanced_subsample"}, optional
+        ``"balanced"`` weighs segments by the inverse frequency of their class; ``"balanced_subsample"`` by that in the
+        sample that each tree was grown from.
 
     References
     ----------
@@ -110,11 +111,11 @@ class RandomForest:
     max_depth: Annotated[int, Ge(1)] | None = None
     min_samples_leaf: Annotated[int, Ge(1)] = 1
     max_features: Literal["sqrt", "log2"] | Annotated[float, Interval(gt=0.0, le=1.0)] = "sqrt"
-    class_weight: Literal["balanced"] | None = "balanced"
+    class_weight: Literal["balanced", "balanced_subsample"] | None = "balanced"
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
-        """Unfitted estimator with ``predict_proba``; see `_check` for what it refuses."""
-        _check(self.name, inputs, target)
+        """Unfitted estimator with ``predict_proba``; see `check_inputs` for what it refuses."""
+        check_inputs(self.name, inputs, target)
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(
@@ -150,25 +151,8 @@ class LogisticRegression:
     max_iter: Annotated[int, Ge(1)] = 2000
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
-        """Unfitted estimator with ``predict_proba``; see `_check` for what it refuses."""
-        _check(self.name, inputs, target)
+        """Unfitted estimator with ``predict_proba``; see `check_inputs` for what it refuses."""
+        check_inputs(self.name, inputs, target)
         from sklearn.linear_model import LogisticRegression as Estimator
 
         return Estimator(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, random_state=seed)
-
-
-def _check(name: str, inputs: Mapping[str, FeatureSpec], target: TargetSpec) -> None:
-    """Refuse inputs that cannot be flattened to one length, and targets that are no classes."""
-    if not inputs:
-        raise ComponentError(f"{name} has no input: choose at least one feature")
-    for feature, spec in inputs.items():
-        if spec.varies:
-            raise ComponentError(
-                f"{name} cannot use input {feature!r} of shape {spec.shape}: it flattens its inputs, so each must "
-                "have one fixed size. Leave the feature out, or cut segments of one length"
-            )
-    if target.kind != "class" or len(target.labels) < 2:
-        raise ComponentError(
-            f"{name} needs a class target of at least two labels; {target.name!r} is of kind {target.kind!r} "
-            f"and has {len(target.labels)}"
-        )

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ser_toolkit import __version__
-from ser_toolkit.cli import analyze, export_onnx, plugins, train
+from ser_toolkit.cli import analyze, cache, compare, corpus, evaluate, export_onnx, plugins, reproduce, split, train
 from ser_toolkit.errors import ConfigError, SerToolkitError
 
 __all__ = ["app", "main"]
@@ -28,6 +28,12 @@ app = typer.Typer(
 app.command("analyze", no_args_is_help=True)(analyze.analyze)
 app.command("train", no_args_is_help=True)(train.train)
 app.command("export-onnx", no_args_is_help=True)(export_onnx.export_onnx)
+app.command("corpus")(corpus.corpus)
+app.command("split", no_args_is_help=True)(split.split)
+app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
+app.command("compare", no_args_is_help=True)(compare.compare)
+app.command("reproduce", no_args_is_help=True)(reproduce.reproduce)
+app.add_typer(cache.app, name="cache")
 app.add_typer(plugins.app, name="plugins")
 
 

@@ -145,8 +145,22 @@ def describe(model: Model, seconds: float, done: int, total: int) -> dict[str, s
         "model": f"{model.name} ({inputs}, {model.recipe.model.name})",
         "windows": windows,
         "probabilities": f"{calibrated}; a file's are the mean over its windows",
+        **_sets(model),
         "device": model.device + (f" ({model.session.fallback})" if model.session.fallback else ""),
         "time": f"{seconds:.1f} s" + (f" ({done} of {total} files)" if done < total else ""),
+    }
+
+
+def _sets(model: Model) -> dict[str, str]:
+    """What the sets promise, and where from."""
+    sets = model.recipe.conformal
+    if sets is None:
+        return {"sets": "none (the model has no thresholds)"}
+    share = f"{100 * (1 - sets.alpha):.3g} % of recordings"
+    each = " of each emotion" if sets.method == "class-conditional" else ""
+    return {
+        "sets": f"hold the true emotion in {share}{each} like the {sets.n} that they were calibrated on "
+        f"({sets.fitted_on}); for other voices and rooms less often"
     }
 
 

@@ -24,9 +24,14 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most passes over the training windows.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of split, weights and order.")] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="Split file that `ser-toolkit split` wrote; split.fold says which.", dir_okay=False),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to make.", file_okay=False)] = Path("runs/train"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the feature cache.")] = True,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable.")
     ] = None,
@@ -48,6 +53,7 @@ def train(
     - `ser-toolkit train a/manifest.csv b/manifest.csv --set model.pooling=mean --set training.lr=3e-4`
     - `ser-toolkit train corpus/ --features egemaps --model svm --out runs/svm`
     """
+    from ser_toolkit.cli.cache import wanted_cache
     from ser_toolkit.report import terminal
     from ser_toolkit.report.training_progress import RichProgress
     from ser_toolkit.training.config import read_config
@@ -62,6 +68,7 @@ def train(
         ("loss.name", loss),
         ("training.epochs", epochs),
         ("training.seed", seed),
+        ("split.file", split),
     ):
         if value is not None:
             overrides.append(f"{key}={value}")
@@ -81,6 +88,7 @@ def train(
                 resume=resume,
                 speaker_pattern=speaker_pattern,
                 progress=progress,
+                cache=wanted_cache(cache),
             )
         except KeyboardInterrupt:
             if out.exists():
@@ -90,20 +98,21 @@ def train(
         terminal.console().print(terminal.training(result))
 
 
-def _names(text: str) -> list[str]:
+def names(text: str) -> list[str]:
+    """Names in a list that is separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _toml_list(text: str) -> str:
     import json
 
-    return json.dumps(_names(text))
+    return json.dumps(names(text))
 
 
 def _features(text: str) -> list[str]:
     """Overrides that put one table per feature component in place of the default ones."""
     from ser_toolkit.training.config import INPUT_NAMES
 
-    names = _names(text)
-    keys = [INPUT_NAMES.get(name, name.replace("-", "_")) for name in names]
-    return ["features={}", *(f'features.{key}.name="{name}"' for key, name in zip(keys, names, strict=True))]
+    wanted = names(text)
+    keys = [INPUT_NAMES.get(name, name.replace("-", "_")) for name in wanted]
+    return ["features={}", *(f'features.{key}.name="{name}"' for key, name in zip(keys, wanted, strict=True))]

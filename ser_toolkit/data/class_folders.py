@@ -30,7 +30,7 @@ def read_class_folders(folder: Path, *, speaker_pattern: re.Pattern[str] | None 
     Returns
     -------
     list of Entry
-        Sorted by path. `Utterance.key` is the path below `folder`.
+        Sorted by path. `Utterance.key` is the path below `folder`; `Utterance.corpus` is empty.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _entry(path: Path, root: Path, speaker_pattern: re.Pattern[str] | None) -> E
         raise ManifestError(f"{where}: the name of the class folder is blank")
     key = relative.as_posix()
     speaker = speaker_from(speaker_pattern, key, where=where)
-    return Entry(Utterance(file=path, key=key, emotion=emotion, speaker=speaker, corpus=root.name), where)
+    return Entry(Utterance(file=path, key=key, emotion=emotion, speaker=speaker), where)
 
 
 def _refuse_errors(rows: list[Found], root: Path, shown: str) -> None:

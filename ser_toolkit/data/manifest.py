@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -94,8 +95,11 @@ def read_manifest(paths: Sequence[str | os.PathLike[str]], *, speaker_pattern: s
     Returns
     -------
     Manifest
-        At least one utterance. A speaker's name that occurs in manifests of different folders means different people:
-        it becomes ``<folder>/<speaker>`` in each. Manifests in one folder share their speakers.
+        At least one utterance. What is of one corpus shares its speakers: rows whose column ``corpus`` says the same,
+        and rows without that column whose manifests lie in one folder, which is named after the folder. A speaker's
+        name that occurs in several corpora means different people: it becomes ``<corpus>/<speaker>`` in each.
+        No two utterances have `corpus`, `key` and times in common: a folder whose name is taken gets a number
+        (``data-2``), and so does a corpus of the manifest in a further folder if it has the same file names there.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def read_manifest(paths: Sequence[str | os.PathLike[str]], *, speaker_pattern: s
         folders += [source] * len(rows)
         ignored |= dict.fromkeys(columns)
     _refuse_duplicates(entries)
-    utterances = tuple(_unique_speakers([entry.utterance for entry in entries], folders))
+    utterances = tuple(_distinct([entry.utterance for entry in entries], folders))
     return Manifest(
         utterances=utterances,
         sha256=_digest(utterances),
@@ -173,27 +177,41 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
         raise ManifestError(f"{both} both list {utterance.key!r}: remove one")
 
 
-def _unique_speakers(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Iterable[Utterance]:
-    """Put the name of the data set before speakers whose name other data sets use as well."""
-    where: dict[str, set[Path]] = defaultdict(set)
-    for utterance, folder in zip(utterances, folders, strict=True):
-        if utterance.speaker is not None:
-            where[utterance.speaker].add(folder)
-    prefixes = _prefixes(folders)
-    for utterance, folder in zip(utterances, folders, strict=True):
-        if utterance.speaker is not None and len(where[utterance.speaker]) > 1:
-            utterance = dataclasses.replace(utterance, speaker=f"{prefixes[folder]}/{utterance.speaker}")
-        yield utterance
+def _distinct(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Iterable[Utterance]:
+    """Name the corpora, and put that name before speakers whose name other corpora use as well."""
+    names = _corpora(utterances, folders)
+    # a corpus of one name is one corpus, also where a further folder of it got a number
+    scopes = [u.corpus or names["", folder] for u, folder in zip(utterances, folders, strict=True)]
+    where: dict[str | None, set[str]] = defaultdict(set)
+    for utterance, scope in zip(utterances, scopes, strict=True):
+        where[utterance.speaker].add(scope)
+    for utterance, folder, scope in zip(utterances, folders, scopes, strict=True):
+        speaker = utterance.speaker
+        if speaker is not None and len(where[speaker]) > 1:
+            speaker = f"{scope}/{speaker}"
+        yield dataclasses.replace(utterance, corpus=names[utterance.corpus, folder], speaker=speaker)
 
 
-def _prefixes(folders: Iterable[Path]) -> Mapping[Path, str]:
-    """A short name for each folder; folders of one name are numbered in the order given."""
-    taken: Counter[str] = Counter()
-    prefixes: dict[Path, str] = {}
-    for folder in dict.fromkeys(folders):
-        taken[folder.name] += 1
-        prefixes[folder] = folder.name if taken[folder.name] == 1 else f"{folder.name}-{taken[folder.name]}"
-    return prefixes
+def _corpora(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Mapping[tuple[str, Path], str]:
+    """Final name of each corpus in each folder; the empty corpus is the one that is named after its folder."""
+    files: dict[tuple[str, Path], set[tuple[str, float | None, float | None]]] = defaultdict(set)
+    for u, folder in zip(utterances, folders, strict=True):
+        files[u.corpus, folder].add((u.key, u.start_s, u.end_s))
+    stated = {corpus for corpus, _ in files}
+    names: dict[tuple[str, Path], str] = {}
+    held: dict[str, set[tuple[str, float | None, float | None]]] = {}
+    for corpus, folder in sorted(files, key=lambda group: not group[0]):  # those that the manifests name come first
+        base = corpus or display_path(folder.name).strip() or "corpus"
+        for n in itertools.count(1):
+            name = base if n == 1 else f"{base}-{n}"
+            same = bool(corpus) or names.get((name, folder)) == name  # one corpus, which may lie in several folders
+            if n > 1 and name in stated:
+                continue
+            if name not in held or (same and not held[name] & files[corpus, folder]):
+                break
+        names[corpus, folder] = name
+        held.setdefault(name, set()).update(files[corpus, folder])
+    return names
 
 
 def _digest(utterances: Iterable[Utterance]) -> str:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_toolkit.data.files import display_path, is_file, path_from_display
+from ser_toolkit.data.spreadsheet import cell_text
 from ser_toolkit.data.utterance import Entry, Utterance
 from ser_toolkit.errors import ManifestError
 
 __all__ = ["read_csv", "speaker_from"]
 
-_TEXTS = ("session", "split", "gender", "language", "text_id")
+_TEXTS = ("corpus", "session", "split", "gender", "language", "text_id")
 _NUMBERS = ("start", "end", "duration_s", "arousal", "valence", "dominance")
 _VOTE = "vote_"
 _DELIMITERS = ",;\t"
@@ -46,14 +47,15 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
         UTF-8, with or without a byte-order mark; separated by commas, semicolons or tabs. With a column ``file`` it
         is a manifest and needs ``speaker`` and ``emotion`` as well; with ``file_name`` it is the metadata of an audio
         folder and needs ``emotion`` or ``label``, and may have ``speaker`` or ``speaker_id``. Files are relative to
-        the folder of the CSV; a name that is not UTF-8 is written with percent-encoding.
+        the folder of the CSV; a name that is not UTF-8 is written with percent-encoding. The apostrophe that
+        `ser_toolkit.data.spreadsheet.safe_cell` puts before text like a formula is taken away again.
     speaker_pattern : re.Pattern, optional
         Finds the speaker in the file's name, where there is no speaker column.
 
     Returns
     -------
     entries : list of Entry
-        One per row.
+        One per row; `Utterance.corpus` is empty where no column ``corpus`` names it.
     ignored : tuple of str
         Columns that mean nothing here.
 
@@ -172,20 +174,20 @@ def _utterance(
         if column and not row[column]:
             raise ManifestError(f"{where}, column {column!r}: the cell is empty")
     key = row[columns.file]
-    texts = {name: row.get(name) or None for name in _TEXTS}
+    texts = {name: cell_text(row.get(name, "")) or None for name in _TEXTS}
     numbers = {name: _number(row.get(name), name, where) for name in _NUMBERS}
     start_s, end_s, duration_s = numbers["start"], numbers["end"], numbers["duration_s"]
     _check_times(start_s, end_s, duration_s, where)
     return Utterance(
         file=_file(folder, key),
         key=key,
-        emotion=row[columns.emotion],
-        speaker=row[columns.speaker] if columns.speaker else speaker_from(speaker_pattern, key, where=where),
+        emotion=cell_text(row[columns.emotion]),
+        speaker=cell_text(row[columns.speaker]) if columns.speaker else speaker_from(speaker_pattern, key, where=where),
         start_s=start_s,
         end_s=end_s,
         duration_s=duration_s,
         votes=_votes(row, where),
-        corpus=folder.name,
+        corpus=texts["corpus"] or "",
         session=texts["session"],
         split=texts["split"],
         gender=texts["gender"],

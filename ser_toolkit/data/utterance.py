@@ -35,7 +35,8 @@ class Utterance:
     arousal, valence, dominance : float or None
         Ratings, in the manifest's own unit.
     corpus : str
-        Name of the folder that the manifest lies in, or of the folder per class.
+        As in the manifest; where it does not say, `ser_toolkit.data.manifest.read_manifest` takes the name of the
+        folder that the manifest lies in, or of the folder per class, with a number if another folder has that name.
     """
 
     file: Path

@@ -165,7 +165,8 @@ class Model:
         Returns
         -------
         FileResult
-            With probabilities per window and their mean.
+            With probabilities per window and their mean; and the set of emotions that cannot be ruled out, if the
+            model has thresholds.
 
         Raises
         ------
@@ -213,13 +214,15 @@ class Model:
             need = self.features.segmentation.window_s
             raise AudioError("too short", f"{recording.duration_s:.2f} s; this model drops recordings under {need:g} s")
         mean = np.mean([[w.probabilities[label] for label in self.labels] for w in windows], axis=0)
+        named: dict[str, float] = dict(zip(self.labels, mean.tolist(), strict=True))
         return FileResult(
             file=name,
             status="ok",
             notes=notes,
             duration_s=recording.duration_s,
-            probabilities=dict(zip(self.labels, mean.tolist(), strict=True)),
+            probabilities=named,
             windows=tuple(windows),
+            prediction_set=self._prediction_set(named),
         )
 
     def stream(self, blocks: Iterable[ArrayLike], sr: int) -> Iterator[WindowResult]:
@@ -273,11 +276,17 @@ class Model:
     def _window(self, start: int, probabilities: NDArray[np.float32], n_samples: int) -> WindowResult:
         sr = self.recipe.sr
         n_window = self.features.segmentation.n_window(sr) or n_samples
+        named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
         return WindowResult(
             start_s=start / sr,
             end_s=min(start + n_window, n_samples) / sr,
-            probabilities={label: float(p) for label, p in zip(self.labels, probabilities, strict=True)},
+            probabilities=named,
+            prediction_set=self._prediction_set(named),
         )
+
+    def _prediction_set(self, probabilities: dict[str, float]) -> tuple[str, ...] | None:
+        conformal = self.recipe.conformal
+        return conformal.prediction_set(probabilities) if conformal else None
 
 
 def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[NDArray[np.float32]]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from ser_toolkit.data import atomic
+from ser_toolkit.data.spreadsheet import safe_cell
 from ser_toolkit.errors import OutputError
 
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["FORMATS", "Writer", "columns", "open_writer", "safe_cell"]
+__all__ = ["FORMATS", "Writer", "columns", "open_writer"]
 
 FORMATS = ("jsonl", "csv", "parquet")
 """Formats that `open_writer` writes."""
@@ -77,24 +78,33 @@ def open_writer(kind: str, path: Path | None, labels: Sequence[str]) -> Iterator
 
 
 def columns(labels: Sequence[str]) -> list[str]:
-    """Columns of CSV and Parquet: audformat's segment index, a probability per label, then what became of the file.
+    """Columns of CSV and Parquet: audformat's segment index, a probability per label, what became of the file, sets.
 
     A label that is called like another column is followed by ``(emotion)``.
     """
     before, after = ["file", "start", "end"], ["predicted", "confidence", "status", "reason", "notes"]
+    after += ["prediction_set", "entropy", "uncertain"]
     named = [f"{label} (emotion)" if label in (*before, *after) else label for label in labels]
     return [*before, *named, *after]
-
-
-def safe_cell(text: str) -> str:
-    """Text that a spreadsheet shows and does not run: a leading ``=``, ``+``, ``-``, ``@`` gets an apostrophe."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _row(result: FileResult, labels: Sequence[str]) -> list[Any]:
     probabilities = [result.probabilities.get(label) for label in labels]
     tail = [result.predicted, result.confidence, result.status, result.reason, "; ".join(result.notes)]
-    return [result.file, 0.0, result.duration_s, *probabilities, *tail]
+    members = None if result.prediction_set is None else "; ".join(result.prediction_set)
+    return [result.file, 0.0, result.duration_s, *probabilities, *tail, members, result.entropy, result.uncertain]
+
+
+def _cell(value: str | float | bool | None) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return safe_cell(value)
+        case _:
+            return f"{value:.6g}"
 
 
 class _JsonLines:
@@ -113,8 +123,7 @@ class _Csv:
         self._writer.writerow([safe_cell(name) for name in columns(labels)])
 
     def write(self, result: FileResult) -> None:
-        cells = _row(result, self._labels)
-        self._writer.writerow(["" if c is None else safe_cell(c) if isinstance(c, str) else f"{c:.6g}" for c in cells])
+        self._writer.writerow([_cell(value) for value in _row(result, self._labels)])
         self._file.flush()
 
 
@@ -135,6 +144,7 @@ class _Parquet:
 
         text, number = pyarrow.string(), pyarrow.float64()
         types = [text, number, number, *[number] * len(self._labels), text, number, text, text, text]
+        types += [text, number, pyarrow.bool_()]
         names = columns(self._labels)
         schema = pyarrow.schema([pyarrow.field(n, t) for n, t in zip(names, types, strict=True)])
         arrays = [pyarrow.array([row[i] for row in self._rows], type=schema.field(i).type) for i in range(len(names))]

@@ -1,4 +1,4 @@
-"""Everything that a terminal shows; the only module but the commands that knows rich."""
+"""Everything that a terminal shows; only `terminal*` modules and the commands know rich."""
 
 from __future__ import annotations
 
@@ -13,38 +13,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ser_toolkit.report.terminal_results import bar, colour, results_table
+
 if TYPE_CHECKING:
     from ser_toolkit.plugin_registry import Plugin
     from ser_toolkit.report.results import FileResult
     from ser_toolkit.testing.checks import CheckResult
     from ser_toolkit.training.results import PartScores, TrainResult
 
-__all__ = ["analysis", "bar", "checks", "plugins", "training"]
+__all__ = ["analysis", "bar", "checks", "colour", "console", "plugins", "training"]
 
-COLOURS = {
-    "anger": "red", "happiness": "yellow", "neutral": "bright_black", "sadness": "blue", "fear": "magenta",
-    "disgust": "green", "surprise": "cyan", "boredom": "bright_blue", "calm": "bright_cyan",
-}  # fmt: skip
-"""Colour of an emotion; others take turns."""
-_OTHERS = ("bright_green", "bright_magenta", "bright_yellow", "bright_red", "white")
-_BLOCKS = " ▏▎▍▌▋▊▉█"
-_MANY_LABELS = 6
-_NARROW = 60
 _UNKNOWN_WIDTH = 120
 
 NOTICE = "Expressed emotion as listeners tend to perceive it in the voice; not what a person feels."
-
-
-def colour(label: str, labels: Sequence[str]) -> str:
-    """Colour of a label."""
-    return COLOURS.get(label, _OTHERS[list(labels).index(label) % len(_OTHERS)])
-
-
-def bar(share: float, width: int) -> str:
-    """Horizontal bar of a share from 0 to 1, in eighths of a character."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
 
 
 def analysis(
@@ -80,7 +61,7 @@ def analysis(
     shown = [replace(r, file=r.file.removeprefix(folder)) for r in results]
     fine = [r for r in shown if r.status == "ok"]
     if fine and not brief:
-        parts.append(_results_table(fine, labels, width=width))
+        parts.append(results_table(fine, labels, width=width))
     if len(fine) < len(results):
         parts.append(_failures_table([r for r in shown if r.status != "ok"]))
     parts.append(_summary(results, labels, about={**({"folder": folder} if folder else {}), **about}))
@@ -94,44 +75,6 @@ def _common_folder(files: Sequence[str]) -> str:
     first, last = min(files), max(files)
     common = next((first[:i] for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), "")
     return common[: common.rfind("/") + 1]
-
-
-def _results_table(results: Sequence[FileResult], labels: Sequence[str], *, width: int) -> Table:
-    """Bars and percentages where there is room for a column per label; else percentages; else the likeliest only."""
-    few = len(labels) <= _MANY_LABELS
-    bars, percentages, ranked = (
-        few and width >= 60 + 11 * len(labels),
-        few and width >= 44 + 6 * len(labels),
-        width >= 80,
-    )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("file", overflow="fold", min_width=12)
-    table.add_column("emotion", no_wrap=True)
-    if bars or percentages:
-        for label in labels:
-            table.add_column(Text(label if bars else label[:5], style=colour(label, labels)), no_wrap=True)
-    else:
-        table.add_column("likeliest" if ranked else "", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    if width >= _NARROW:
-        table.add_column("win", justify="right", no_wrap=True)
-        table.add_column("notes", style="dim", overflow="fold")
-    for r in results:
-        predicted = r.predicted or ""
-        cells: list[Text | str] = [Text(r.file), Text(predicted, style=f"bold {colour(predicted, labels)}")]
-        if bars or percentages:
-            for label in labels:
-                p = r.probabilities[label]
-                shown = f"{bar(p, 5)} {p:4.0%}" if bars else f"{p:4.0%}"
-                cells.append(Text(shown, style=colour(label, labels) if label == predicted else "dim"))
-        else:
-            first = [Text(f"{label} {p:.0%}", style=colour(label, labels)) for label, p in r.ranked()[:3]]
-            cells.append(Text("  ").join(first) if ranked else f"{r.confidence or 0:.0%}")
-        cells.append(f"{r.duration_s:.1f}" if r.duration_s is not None else "")
-        if width >= _NARROW:
-            cells += [str(len(r.windows)), Text(", ".join(r.notes))]
-        table.add_row(*cells)
-    return table
 
 
 def _failures_table(results: Sequence[FileResult]) -> Table:
@@ -164,6 +107,9 @@ def _summary(results: Sequence[FileResult], labels: Sequence[str], *, about: Map
             share = mix[label] / len(fine)
             text.append(f"{label} {mix[label]} {bar(share, 8).rstrip()}   ", style=colour(label, labels))
         table.add_row("emotions", text)
+        if any(r.uncertain is not None for r in fine):
+            several = sum(r.uncertain or False for r in fine)
+            table.add_row("uncertain", f"{several} of {len(fine)} (~): the set holds more than one emotion")
     for name, value in about.items():
         table.add_row(name, Text(value))
     table.add_row("note", Text(NOTICE, style="dim"))

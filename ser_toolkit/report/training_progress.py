@@ -75,6 +75,10 @@ class RichProgress:
         if excluded:
             self._console.print(Text(f"caution: {excluded} of {total} recordings cannot be used", style="yellow"))
 
+    def caution(self, text: str) -> None:
+        """Print a caution."""
+        self._console.print(Text(f"caution: {text}", style="yellow"))
+
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """Move the bar of the epoch."""
         self._progress.update(

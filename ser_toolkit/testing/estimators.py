@@ -48,7 +48,8 @@ class EstimatorChecks:
         if results[0].passed:
             results.append(check("fits", self.fits))
         if results[-1].passed and len(results) == 2:
-            checks = {"outputs": self.outputs, "learns": self.learns, "seeded": self.seeded, "ONNX": self.onnx}
+            checks = {"outputs": self.outputs, "learns": self.learns, "seeded": self.seeded}
+            checks |= {"stored": self.stored, "ONNX": self.onnx}
             results += [check(name, function) for name, function in checks.items()]
         return results
 
@@ -105,8 +106,17 @@ class EstimatorChecks:
         again = self.make().fit(self.x, self.y)
         return require_same(self.scores(self.fitted), self.scores(again), "two fits with one seed", tolerance=0.0)
 
+    def stored(self) -> str:
+        """A run folder can hold it, and gives the same back."""
+        from ser_toolkit.training.stored_estimator import dump, load
+
+        again = load(dump(self.fitted))
+        return require_same(self.scores(self.fitted), self.scores(again), "stored and fitted", tolerance=0.0)
+
     def onnx(self) -> str:
-        """Scikit-learn and ONNX Runtime agree."""
+        """Scikit-learn and ONNX Runtime agree, unless the model says that it cannot be exported."""
+        if not getattr(self.model, "exportable", True):
+            return "no ONNX form, as the model says (exportable is False)"
         import onnxruntime
 
         graph = self.convert()
@@ -123,9 +133,18 @@ class EstimatorChecks:
         options: dict[str, Any] = {} if hasattr(self.fitted, "predict_proba") else {"raw_scores": True}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of scikit-learn, on what skl2onnx reads
-            try:
-                graph = to_onnx(self.fitted, self.x[:1], options={id(self.fitted): {"zipmap": False, **options}})
-            except NameError:  # an estimator without this option
-                graph = to_onnx(self.fitted, self.x[:1], options={id(self.fitted): options})
-        result: bytes = graph.SerializeToString()
-        return result
+            for wanted in ({"zipmap": False, **options}, options):
+                try:
+                    graph = to_onnx(self.fitted, self.x[:1], options={id(self.fitted): wanted})
+                except NameError as error:  # an estimator without this option
+                    problem: Exception = error
+                except Exception as error:  # noqa: BLE001 - skl2onnx raises many types, and quotes whole models
+                    problem = error
+                    break
+                else:
+                    result: bytes = graph.SerializeToString()
+                    return result
+        reason = str(problem).partition("\n")[0][:120]
+        raise AssertionError(
+            f"skl2onnx cannot convert it ({reason}). If that is meant to be, say so: exportable: ClassVar[bool] = False"
+        )

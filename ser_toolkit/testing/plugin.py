@@ -25,6 +25,9 @@ HEAVY = (
 )
 """Libraries to import where they are used and not with the plugin: every command loads every plugin."""
 
+_WITHOUT_TORCH = ("feature", "corpus")
+"""Kinds whose contracts need no torch."""
+
 _LOAD = """
 import json, sys
 arguments = json.loads(sys.argv[1])
@@ -57,14 +60,14 @@ def check_plugin(name: str, registry: Registry) -> list[tuple[str, list[CheckRes
     UnknownComponentError
         If nothing is called so; names what there is, close matches, and plugins that failed.
     MissingTierError
-        If there is a model or a loss to check, and torch is not installed. Features are checked without.
+        If there is a model or a loss to check, and torch is not installed. Features and corpora are checked without.
     """
     plugins = [p for p in registry.plugins if name == p.name or _normal(name) == _normal(p.dist)]
     chosen = [c for p in plugins for c in p.components]
     chosen += [c for c in registry.components() if c.name == name and c not in chosen]
     if not plugins and not chosen:
         raise UnknownComponentError(_unknown(name, registry))
-    needs_torch = [c for c in chosen if c.kind != "feature"]
+    needs_torch = [c for c in chosen if c.kind not in _WITHOUT_TORCH]
     if needs_torch and importlib.util.find_spec("torch") is None:
         raise MissingTierError(f"checking the {needs_torch[0].kind} {needs_torch[0].name!r}", "train", "torch")
     return [
@@ -134,6 +137,10 @@ def _contract(component: Registered, made: Any) -> list[CheckResult]:
         from ser_toolkit.testing.models import check_model
 
         return check_model(made)
+    if component.kind == "corpus":
+        from ser_toolkit.testing.corpora import check_corpus
+
+        return check_corpus(made)
     from ser_toolkit.testing.losses import check_loss
 
     return check_loss(made)

@@ -12,6 +12,7 @@ from ser_toolkit.errors import MissingTierError, ModelError
 from ser_toolkit.interfaces import FeatureSpec
 from ser_toolkit.recipe import Recipe
 from ser_toolkit.recipe_components import extractors_of, resolve
+from ser_toolkit.training import stored_estimator
 from ser_toolkit.training.standardize import Standardization
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ RECIPE = "recipe.json"
 WEIGHTS = "weights.safetensors"
 ESTIMATOR = "estimator.skops"
 SAMPLES = "samples.safetensors"
-
-_TRUSTED = ["sklearn.tree._tree.Tree"]
-"""Types that skops does not know to be safe: a tree is arrays of numbers, some of them indices, see `_check_trees`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +95,16 @@ def save_run(folder: Path, recipe: Recipe, weights: dict[str, torch.Tensor] | Cl
         Recipe with training and calibration.
     weights : dict of Tensor, or Classifier
         State of a `StandardizedNetwork`, or a fitted estimator.
+
+    Raises
+    ------
+    ModelError
+        If the estimator holds a type that cannot be stored; see `stored_estimator.check_storable`.
     """
     if isinstance(weights, Classifier):
-        import skops.io
         from safetensors.numpy import save
 
-        atomic.write_bytes(folder / ESTIMATOR, skops.io.dumps(weights.estimator))
+        atomic.write_bytes(folder / ESTIMATOR, stored_estimator.dump(weights.estimator))
         arrays = {
             f"{part}_{k}": getattr(s, part) for k, s in weights.standardization.items() for part in ("mean", "scale")
         }
@@ -259,7 +261,6 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
         If the files are missing, damaged, or hold types that are not trusted.
     """
     try:
-        import skops.io
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
@@ -267,41 +268,16 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
 
     recipe = read_recipe(folder)
     try:
-        data = (folder / ESTIMATOR).read_bytes()
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=data)) - set(_TRUSTED))
-        if untrusted:
-            raise ModelError(f"{folder / ESTIMATOR} holds types that are not trusted: {', '.join(untrusted[:5])}")
-        estimator = skops.io.loads(data, trusted=_TRUSTED)
-        _check_trees(estimator)
+        estimator = stored_estimator.load((folder / ESTIMATOR).read_bytes())
         arrays = load_file(folder / WEIGHTS)
         standardization = {
             key: Standardization(mean=arrays[f"mean_{key}"], scale=arrays[f"scale_{key}"]) for key in recipe.features
         }
-    except ModelError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError, EOFError) as error:
+    except ModelError as error:
+        raise ModelError(f"{folder / ESTIMATOR}: {error}") from error
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: {ESTIMATOR} or {WEIGHTS} is missing or damaged: {error}") from error
     return recipe, Classifier(estimator=estimator, standardization=standardization, n_classes=len(recipe.labels))
-
-
-def _check_trees(estimator: Any) -> None:
-    """Refuse trees whose indices lead outside: following them would crash the process."""
-    for part in getattr(estimator, "estimators_", ()):
-        tree = getattr(part, "tree_", None)
-        if tree is None:
-            continue
-        inner = tree.children_left >= 0
-        children = np.concatenate([tree.children_left[inner], tree.children_right[inner]])
-        own = np.concatenate([np.flatnonzero(inner)] * 2)
-        fine = (
-            (children > own).all()  # scikit-learn numbers children after their parents: no way round in circles
-            and (children < tree.node_count).all()
-            and (tree.feature[inner] >= 0).all()
-            and (tree.feature[inner] < estimator.n_features_in_).all()
-            and len(tree.value) == tree.node_count
-        )
-        if not fine:
-            raise ValueError("a decision tree leads outside itself")
 
 
 def is_classical(folder: Path) -> bool:

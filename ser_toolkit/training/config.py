@@ -5,13 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
-    JsonValue,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -20,71 +18,33 @@ from pydantic import (
 from ser_toolkit.components import create, describe
 from ser_toolkit.data.segments import PRESETS, Segmentation
 from ser_toolkit.errors import ConfigError, close_matches
+from ser_toolkit.training.settings import (
+    AugmentConfig,
+    CalibrationConfig,
+    Settings,
+    SplitConfig,
+    Table,
+    TrainingConfig,
+)
 
-__all__ = ["INPUT_NAMES", "SplitConfig", "TrainConfig", "TrainingConfig", "read_config"]
+__all__ = [
+    "INPUT_NAMES",
+    "AugmentConfig",
+    "CalibrationConfig",
+    "SplitConfig",
+    "TrainConfig",
+    "TrainingConfig",
+    "check_config",
+    "read_changes",
+    "read_config",
+]
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SplitConfig(_Table):
-    """How recordings are divided; the default keeps every speaker on one side.
-
-    Parameters
-    ----------
-    test, dev : float
-        Share of speakers held out for the final scores and for choosing the epoch. ``test = 0`` trains on all
-        but the development speakers and gives no test scores.
-    allow_speaker_overlap : bool
-        Divide recordings regardless of speaker; every score then says so.
-    """
-
-    test: Annotated[float, Field(ge=0, le=0.5)] = 0.2
-    dev: Annotated[float, Field(gt=0, le=0.5)] = 0.2
-    allow_speaker_overlap: bool = False
-
-
-class TrainingConfig(_Table):
-    """How a network is fitted (paper_spec A.4: Adam, 1e-4, batches of 32; the paper states none of these).
-
-    Parameters
-    ----------
-    epochs : int
-        At most this many passes.
-    patience : int
-        Stop after this many epochs without a better UA on the development speakers.
-    batch_size : int
-        Segments per step and process.
-    lr : float
-        Learning rate of Adam.
-    weight_decay : float
-        Decoupled weight decay (AdamW); 0 is plain Adam.
-    mixed_precision : {"no", "fp16", "bf16"}
-        Passed to accelerate; the loss is always computed in float32.
-    seed : int
-        Of split, initial weights and order of segments.
-    workers : int
-        Processes that extract features; 0 means one per core.
-    """
-
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
-    patience: Annotated[int, Field(ge=1)] = 10
-    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 32
-    lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    workers: Annotated[int, Field(ge=0, le=1024)] = 0
-
-
-Table = dict[str, JsonValue]
 
 INPUT_NAMES = {"melspec": "mel", "egemaps": "gemaps"}
 """Short input names of the default features; others are called by their component."""
 
 
-class TrainConfig(_Table):
+class TrainConfig(BaseModel):
     """Everything that ``ser-toolkit train`` can be told.
 
     Parameters
@@ -103,9 +63,15 @@ class TrainConfig(_Table):
         Held-out speakers.
     training : TrainingConfig
         Optimisation.
+    augment : AugmentConfig
+        Variations of the training recordings.
+    calibration : CalibrationConfig
+        Prediction sets.
     license : str
         Terms of the weights, stored in the model.
     """
+
+    model_config = Settings.model_config
 
     emotions: (
         Annotated[list[Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]], Field(min_length=2)]
@@ -121,6 +87,8 @@ class TrainConfig(_Table):
     segments: Table = {"preset": "robust"}
     split: SplitConfig = SplitConfig()
     training: TrainingConfig = TrainingConfig()
+    augment: AugmentConfig = AugmentConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
     license: str = ""
 
     @model_validator(mode="after")
@@ -139,6 +107,11 @@ class TrainConfig(_Table):
         if self.emotions is not None and len(set(self.emotions)) != len(self.emotions):
             raise ValueError(f"emotions repeat: {self.emotions}")
         return self
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the draw of a split: its own, or else the training's."""
+        return self.training.seed if self.split.seed is None else self.split.seed
 
     def segmentation(self) -> Segmentation:
         """The windows, from preset and changes.
@@ -171,12 +144,8 @@ def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
 
     Parameters
     ----------
-    path : Path, optional
-        TOML file; without it the defaults are used, which are the paper's system.
-    overrides : sequence of str
-        As given to ``--set``: ``model.pooling=mean``, ``training.lr=3e-4``, ``features.mel.n_mels=64``. Values
-        are read as TOML, and as plain text if they are none. Naming another component drops the settings of
-        the one it replaces.
+    path, overrides : Path, sequence of str, optional
+        As for `read_changes`.
 
     Returns
     -------
@@ -188,6 +157,31 @@ def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
     ConfigError
         Missing file, TOML syntax, unknown key (with the nearest allowed one), or bad value.
     """
+    return check_config(read_changes(path, overrides), where=str(path) if path else "configuration")
+
+
+def read_changes(path: Path | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read what a user wants otherwise than the defaults, as plain data that `check_config` takes.
+
+    Parameters
+    ----------
+    path : Path, optional
+        TOML file; without it the defaults are used, which are the paper's system.
+    overrides : sequence of str
+        As given to ``--set``: ``model.pooling=mean``, ``training.lr=3e-4``, ``features.mel.n_mels=64``. Values
+        are read as TOML, and as plain text if they are none. Naming another component drops the settings of
+        the one it replaces.
+
+    Returns
+    -------
+    dict
+        Not checked yet.
+
+    Raises
+    ------
+    ConfigError
+        Missing file, TOML syntax, or an override that is none.
+    """
     data: dict[str, Any] = {}
     if path is not None:
         try:
@@ -198,7 +192,7 @@ def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
             raise ConfigError(f"{path}: is no TOML: {error}") from error
     for text in overrides:
         _apply(data, text)
-    return check_config(data, where=str(path) if path else "configuration")
+    return data
 
 
 def check_config(data: Mapping[str, Any], *, where: str = "configuration") -> TrainConfig:

@@ -17,17 +17,18 @@ class Epoch:
     epoch : int
         From 1.
     train_loss, dev_loss : float
-        Mean over windows.
+        Mean over windows of the loss that is trained with; over those of all processes.
     dev_wa, dev_ua : float
         Per utterance, 0 to 1.
     dev_window_wa, dev_window_ua : float
         Per window, 0 to 1.
     lr : float
-        Learning rate.
+        Learning rate of the last step.
     seconds : float
         Wall time.
     best : bool
-        Whether it was the best so far by ``dev_ua``.
+        Whether its weights were kept, until those of a later one: the best so far by what ``training.select``
+        names, or the last of all.
     """
 
     epoch: int

@@ -12,6 +12,7 @@ import numpy as np
 from ser_toolkit.errors import ModelError
 from ser_toolkit.training.export import calibrated, temperature_of
 from ser_toolkit.training.standardize import CLIP
+from ser_toolkit.training.stored_estimator import parts_of
 
 if TYPE_CHECKING:
     import onnx
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ser_toolkit.training.checkpoint import Classifier
 
 __all__ = ["convert", "probabilities"]
+
+_CAN = "Support vector machines, random forests, logistic regression and k-NN with uniform weights can be exported"
 
 _OPSET = 18
 _IR_VERSION = 10
@@ -47,7 +50,7 @@ def convert(classifier: Classifier, recipe: Recipe, specs: Mapping[str, FeatureS
     Raises
     ------
     ModelError
-        If skl2onnx cannot convert the estimator.
+        If skl2onnx cannot convert the estimator, or is known to convert it to something else.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -104,6 +107,13 @@ def _converted(classifier: Classifier, n_flat: int) -> onnx.ModelProto:
     from skl2onnx.common.data_types import FloatTensorType
 
     estimator = classifier.estimator
+    for part, _ in parts_of(estimator):
+        # measured with skl2onnx 1.20: probabilities off by 0.02 on new windows, by 0.9 on those of training
+        if type(part).__name__ == "KNeighborsClassifier" and part.weights != "uniform":
+            raise ModelError(
+                f"{type(part).__name__} with weights {part.weights!r} has no exact ONNX form: what skl2onnx makes of "
+                f"it gives other probabilities. {_CAN}"
+            )
     # not every estimator knows every option, and skl2onnx raises a NameError for an unknown one
     wanted: dict[str, Any] = {"zipmap": False}
     if not hasattr(estimator, "predict_proba"):
@@ -125,10 +135,8 @@ def _converted(classifier: Classifier, n_flat: int) -> onnx.ModelProto:
         if len(made.graph.output) != 2:
             break
         return made
-    raise ModelError(
-        f"{type(estimator).__name__} has no exact ONNX form (skl2onnx: {str(problem)[:200]}). Support vector machines, "
-        "random forests and logistic regression can be exported"
-    )
+    reason = str(problem).partition("\n")[0][:120] if problem else "more outputs than label and scores"
+    raise ModelError(f"{type(estimator).__name__} has no exact ONNX form (skl2onnx: {reason}). {_CAN}")
 
 
 def probabilities(classifier: Classifier, recipe: Recipe, features: dict[str, NDArray[Any]]) -> NDArray[np.float64]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import importlib.util
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ser_toolkit.errors import ConfigError, DeviceError, MissingTierError
 from ser_toolkit.training.checkpoint import Classifier
+from ser_toolkit.training.sampling import epoch_order
 from ser_toolkit.training.standardize import fit_standardization
 
 if TYPE_CHECKING:
@@ -35,19 +39,20 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
     Parameters
     ----------
     config : TrainConfig
-        Holds the precision.
+        Holds the precision and the tracker.
     device : {"auto", "cpu", "cuda"}
         ``"cuda"`` insists on it.
 
     Returns
     -------
     accelerate.Accelerator
-        One of as many processes as accelerate's launcher started.
+        One of as many processes as accelerate's launcher started. It can be used for any number of trainings, one
+        after the other.
 
     Raises
     ------
     MissingTierError
-        Without torch or accelerate.
+        Without torch or accelerate, or the tracker that was asked for.
     DeviceError, ConfigError
         If device or precision cannot be had.
     """
@@ -67,11 +72,18 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
         raise DeviceError(
             f"--device cuda: {built}, and torch finds no usable CUDA device. Use --device cpu, or see nvidia-smi"
         )
+    tracker = config.training.tracker
+    if tracker == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
+        raise MissingTierError('training.tracker = "tensorboard"', "tracking", "tensorboard")
     try:
         # the other processes wait while the first extracts features, for hours if need be
         patience = InitProcessGroupKwargs(timeout=datetime.timedelta(days=7))
         return Accelerator(
-            cpu=device == "cpu", mixed_precision=config.training.mixed_precision, kwargs_handlers=[patience]
+            cpu=device == "cpu",
+            mixed_precision=config.training.mixed_precision,
+            kwargs_handlers=[patience],
+            log_with=None if tracker == "none" else tracker,
+            project_dir=None if tracker == "none" else ".",  # each training sets its own before anything is written
         )
     except ValueError as error:
         raise ConfigError(
@@ -89,90 +101,184 @@ def fit_network(
     accelerator: Accelerator,
     out: Path,
     progress: Progress,
+    *,
+    votes: NDArray[np.float64] | None = None,
+    logs: Path | None = None,
 ) -> tuple[dict[str, Any], Logits, tuple[Epoch, ...]]:
-    """Train a network.
+    """Train a network; can be called any number of times in a process, with one accelerator.
 
     Parameters
     ----------
     plan, store, parts, classes, config, accelerator : Plan, FeatureStore, Split, ndarray, TrainConfig, Accelerator
-        What to train on what, how and where; `classes` holds the class of every utterance.
+        What to train on what, how and where; `classes` holds the class of every utterance. The store may hold more
+        inputs than the plan has.
     out : Path
         Run folder; its ``work/last.pt`` is written after each epoch, and continued from.
     progress : Progress
         Is told of steps and epochs.
+    votes : ndarray of float64, shape (n_utterances, n_classes), optional
+        Shares of the raters' votes, which are learnt in place of the class; rows sum to 1, or are NaN: the class.
+    logs : Path, optional
+        Where a tracker writes; default: ``tensorboard`` in `out`.
 
     Returns
     -------
     state : dict of Tensor
-        Weights of the best epoch.
+        Weights of the epoch that ``training.select`` names.
     logits : dict
-        Of the windows of each held-out part, in order.
+        Of the windows of each held-out part, in order; altered copies are not among them.
     epochs : tuple of Epoch
         All epochs.
+
+    Raises
+    ------
+    ConfigError
+        If `votes` does not fit the utterances and labels, or a row is none of shares.
+
+    Notes
+    -----
+    Altered copies of recordings are trained on like recordings. Standardization is fitted on the recordings alone, so
+    that the statistics in the graph are those of real sound. Losses that weigh classes are told how often an epoch
+    shows each: with ``sampling = "balanced"`` equally often.
     """
     import torch
 
-    from ser_toolkit.training.loop import Labelled, fit, logits_of
+    from ser_toolkit.training.batches import Labelled, logits_of
+    from ser_toolkit.training.loop import fit
     from ser_toolkit.training.network import StandardizedNetwork
 
-    labels = plan.target.labels
+    training, labels = config.training, plan.target.labels
+    if votes is not None:
+        _check_votes(votes, len(classes), labels)
     data = {
-        part: Labelled(store=store, windows=store.windows_of(parts.indices(part)), classes=classes, labels=labels)
+        part: Labelled(
+            store=store,
+            windows=store.windows_of(parts.indices(part), copies=part == "train"),
+            classes=classes,
+            labels=labels,
+            votes=votes,
+        )
         for part in parts.counts()
     }
     specs = plan.features.specs()
-    torch.manual_seed(config.training.seed)
+    torch.manual_seed(training.seed)
     network = StandardizedNetwork(
         plan.model.build(specs, [plan.target]),
         specs,
-        fit_standardization(store, data["train"].windows, specs),
+        fit_standardization(store, store.windows_of(parts.indices("train")), specs),
     )
-    counts = np.bincount(data["train"].truth, minlength=len(labels)).tolist()
-    fitted = fit(
-        network,
-        plan.loss.build(plan.target, counts),
-        data["train"],
-        data["dev"],
-        config.training,
-        accelerator,
-        checkpoint=out / "work" / "last.pt",
-        on_step=progress.step,
-        on_epoch=progress.epoch,
-    )
-    network.load_state_dict(fitted.state)
-    network.to(accelerator.device)
-    held_out: tuple[Part, ...] = ("dev", "test")
-    logits: Logits = {
-        p: logits_of(network, specs, data[p], batch_size=config.training.batch_size, device=accelerator.device)
-        for p in held_out
-        if p in data
-    }
+    truth = data["train"].truth
+    shown = truth[epoch_order(truth, sampling=training.sampling, seed=training.seed, epoch=1)]
+    checkpoint = out / "work" / "last.pt"
+    if accelerator.is_main_process:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _tracked(accelerator, logs or out / "tensorboard") as log:
+
+            def on_epoch(row: Epoch) -> None:
+                log(row)
+                progress.epoch(row)
+
+            fitted = fit(
+                network,
+                plan.loss.build(plan.target, np.bincount(shown, minlength=len(labels)).tolist()),
+                data["train"],
+                data["dev"],
+                training,
+                accelerator,
+                augment=config.augment,
+                checkpoint=checkpoint,
+                on_step=progress.step,
+                on_epoch=on_epoch,
+            )
+        network.load_state_dict(fitted.state)
+        network.to(accelerator.device)
+        held_out: tuple[Part, ...] = ("dev", "test")
+        logits: Logits = {
+            p: logits_of(network, specs, data[p], batch_size=training.batch_size, device=accelerator.device)
+            for p in held_out
+            if p in data
+        }
+    finally:
+        accelerator.free_memory()  # it holds on to networks and optimizers
     return fitted.state, logits, fitted.epochs
+
+
+def _check_votes(votes: NDArray[np.float64], n_utterances: int, labels: tuple[str, ...]) -> None:
+    if votes.shape != (n_utterances, len(labels)):
+        raise ConfigError(
+            f"votes are of shape {votes.shape}; {n_utterances} utterances and {len(labels)} labels need "
+            f"({n_utterances}, {len(labels)})"
+        )
+    silent = np.isnan(votes).any(axis=1)
+    shares = np.all(votes >= 0, axis=1) & np.isclose(votes.sum(axis=1), 1.0)
+    if len(bad := np.flatnonzero(~silent & ~shares)):
+        raise ConfigError(
+            f"votes of utterance {bad[0]} are {votes[bad[0]].tolist()}: give shares that sum to 1, or NaN where nobody "
+            "voted"
+        )
+
+
+@contextlib.contextmanager
+def _tracked(accelerator: Accelerator, logs: Path) -> Iterator[Callable[[Epoch], None]]:
+    """Log epochs to the accelerator's tracker, in a folder of this training; a continued one logs all again."""
+    if not accelerator.log_with:
+        yield lambda row: None
+        return
+    accelerator.project_configuration.logging_dir = str(logs.parent)
+    accelerator.init_trackers(logs.name, init_kwargs={"tensorboard": {"purge_step": 0}})
+
+    def log(row: Epoch) -> None:
+        accelerator.log(
+            {
+                "loss/train": row.train_loss,
+                "loss/dev": row.dev_loss,
+                "UA/dev": row.dev_ua,
+                "WA/dev": row.dev_wa,
+                "UA/dev windows": row.dev_window_ua,
+                "WA/dev windows": row.dev_window_wa,
+                "learning rate": row.lr,
+            },
+            step=row.epoch,
+        )
+
+    try:
+        yield log
+    finally:
+        # not end_training, which also ends the process group: other folds and the report come after this
+        for tracker in accelerator.trackers:
+            tracker.finish()
+        accelerator.trackers.clear()
 
 
 def fit_classical(
     plan: Plan, store: FeatureStore, parts: Split, classes: NDArray[np.int64], config: TrainConfig
 ) -> tuple[Classifier, Logits, tuple[Epoch, ...]]:
-    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no epochs."""
+    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no votes and no epochs."""
     specs = plan.features.specs()
     if varying := [key for key, spec in specs.items() if spec.varies]:
         raise ConfigError(
             f"{plan.model.name} needs features of fixed shape; that of {varying[0]!r} varies with the length"
         )
-    windows = {p: store.windows_of(parts.indices(p)) for p in parts.counts()}
+    windows = {p: store.windows_of(parts.indices(p), copies=p == "train") for p in parts.counts()}
     classifier = Classifier(
         estimator=plan.model.estimator(specs, plan.target, seed=config.training.seed),
-        standardization=fit_standardization(store, windows["train"], specs),
+        standardization=fit_standardization(store, store.windows_of(parts.indices("train")), specs),
         n_classes=len(plan.target.labels),
     )
 
     def flat(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return classifier.flatten({key: np.stack([store.get(key, int(w)) for w in rows]) for key in specs})
 
-    classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
-    logits: Logits = {
-        p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
-        for p, rows in windows.items()
-        if p != "train"
-    }
+    try:
+        classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
+        logits: Logits = {
+            p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
+            for p, rows in windows.items()
+            if p != "train"
+        }
+    except ValueError as error:  # as scikit-learn says what it cannot fit: more neighbours than windows
+        raise ConfigError(
+            f"{plan.model.name} cannot be fitted to these {len(windows['train'])} training windows: {error}"
+        ) from error
     return classifier, logits, ()

@@ -1,7 +1,8 @@
-"""Fitting a network: epochs over training windows, the best epoch chosen on development speakers."""
+"""Fitting a network: epochs over training windows, the epoch to keep chosen on development speakers."""
 
 from __future__ import annotations
 
+import functools
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -16,56 +17,28 @@ from torch import nn
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import SplitError
-from ser_toolkit.inference.collate import collate
+from ser_toolkit.training.batches import Labelled, batch_of, logits_of
 from ser_toolkit.training.epochs import Epoch
+from ser_toolkit.training.input_dropout import input_dropout_of
 from ser_toolkit.training.metrics import aggregate, score, softmax
 from ser_toolkit.training.network import StandardizedNetwork
+from ser_toolkit.training.sampling import epoch_order
+from ser_toolkit.training.schedule import learning_rate
+from ser_toolkit.training.selection import is_best, is_finished
+from ser_toolkit.training.spec_augment import spec_augment_of
+from ser_toolkit.training.vector_noise import vector_noise_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from numpy.typing import NDArray
 
-    from ser_toolkit.training.config import TrainingConfig
-    from ser_toolkit.training.store import FeatureStore
+    from ser_toolkit.training.config import AugmentConfig, TrainingConfig
 
-__all__ = ["Fit", "Labelled", "fit", "logits_of"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Windows with their classes and utterances.
-
-    Parameters
-    ----------
-    store : FeatureStore
-        Features.
-    windows : ndarray of int64, shape (n_windows,)
-        Which windows of the store.
-    classes : ndarray of int64, shape (n_utterances,)
-        Class of every utterance of the store.
-    labels : tuple of str
-        Names of the classes.
-    """
-
-    store: FeatureStore
-    windows: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    labels: tuple[str, ...]
-
-    @property
-    def owner(self) -> NDArray[np.int64]:
-        """Utterance of each window."""
-        return self.store.owner[self.windows]
-
-    @property
-    def truth(self) -> NDArray[np.int64]:
-        """Class of each window."""
-        return self.classes[self.owner]
+__all__ = ["Fit", "fit"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Outcome of `fit`: the weights of the best epoch, and every epoch's row."""
+    """Outcome of `fit`: the weights of the epoch that was kept, and every epoch's row."""
 
     state: dict[str, torch.Tensor]
     epochs: tuple[Epoch, ...]
@@ -76,28 +49,6 @@ class Fit:
         return next(e for e in reversed(self.epochs) if e.best)
 
 
-def logits_of(
-    network: nn.Module, specs: dict[str, Any], data: Labelled, *, batch_size: int, device: torch.device
-) -> NDArray[np.float32]:
-    """Logits of all windows in order, shape (n_windows, n_classes); the network is left in eval mode."""
-    network.eval()
-    parts = []
-    with torch.inference_mode():
-        for first in range(0, len(data.windows), batch_size):
-            batch = _batch(data, data.windows[first : first + batch_size], specs, device)
-            parts.append(next(iter(network(**batch).values())).float().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, len(data.labels)), dtype=np.float32)
-
-
-def _batch(
-    data: Labelled, windows: NDArray[np.int64], specs: dict[str, Any], device: torch.device
-) -> dict[str, torch.Tensor]:
-    rows = {key: [data.store.get(key, int(w)) for w in windows] for key in specs}
-    tensors = {name: torch.from_numpy(array).to(device) for name, array in collate(rows, specs).items()}
-    # channels last: convolutions run up to 1.5 times as fast, on CPU and GPU
-    return {k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in tensors.items()}
-
-
 def fit(
     network: StandardizedNetwork,
     loss: nn.Module,
@@ -106,6 +57,7 @@ def fit(
     config: TrainingConfig,
     accelerator: Accelerator,
     *,
+    augment: AugmentConfig | None = None,
     checkpoint: Path,
     on_step: Callable[[int, int, int, float], None],
     on_epoch: Callable[[Epoch], None],
@@ -120,26 +72,33 @@ def fit(
     network : StandardizedNetwork
         Initialised.
     loss : torch.nn.Module
-        Takes (logits, classes).
+        Takes (logits, classes or shares of votes).
     train, dev : Labelled
         Windows to learn from, and to choose the epoch on.
     config : TrainingConfig
         Optimisation.
     accelerator : accelerate.Accelerator
         Device, precision, processes.
+    augment : AugmentConfig, optional
+        What is done to training batches on the fly.
     checkpoint : Path
         Written after each epoch, as a whole or not at all.
     on_step : callable
-        Called with (epoch, step, steps, loss).
+        Called with (epoch, step, steps, mean loss of this process in the epoch so far).
     on_epoch : callable
         Called with each `Epoch`, earlier ones of a continued run too.
 
     Returns
     -------
     Fit
-        Best weights on CPU.
+        Weights to keep, on CPU.
+
+    Raises
+    ------
+    SplitError
+        With too few training windows for a step.
     """
-    world, rank = accelerator.num_processes, accelerator.process_index
+    world = accelerator.num_processes
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, eps=1e-7, weight_decay=config.weight_decay)
     prepared, optimizer = accelerator.prepare(network, optimizer)
@@ -147,6 +106,8 @@ def fit(
     # the export is. Training has its autocast below, and the loss none.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     loss.to(accelerator.device)
+    if accelerator.scaler is not None:  # the accelerator may have trained another network before
+        accelerator.scaler.load_state_dict(torch.amp.GradScaler().state_dict())
     epochs: list[Epoch] = []
     state: dict[str, torch.Tensor] = {}
     if checkpoint.is_file():
@@ -158,40 +119,34 @@ def fit(
         epochs, state = [Epoch(**row) for row in saved["epochs"]], saved["best"]
         for row in epochs:
             on_epoch(row)
-    truth = torch.from_numpy(train.truth)
-    step_size = config.batch_size * world
     # a last batch too small for batch normalization is left out; another order brings its windows in next time
-    full, rest = divmod(len(train.windows), step_size)
+    full, rest = divmod(len(train.windows), config.batch_size * world)
     steps = full + (rest >= 2 * world)
     if not steps:
         raise SplitError(
             f"{len(train.windows)} training windows are too few for batches of {config.batch_size}: add data"
         )
+    alterations = _alterations(network, augment, seed=config.seed) if augment else []
     for number in range(len(epochs) + 1, config.epochs + 1):
-        if _finished(epochs, config.patience):
+        if is_finished(config, epochs):
             break
         began = time.perf_counter()
-        torch.manual_seed((config.seed * 100_003 + number) * world + rank)
-        order = np.random.default_rng([config.seed, number]).permutation(len(train.windows))
-        prepared.train()
-        total, seen = 0.0, 0
-        for step in range(steps):
-            part = order[step * step_size : (step + 1) * step_size]
-            mine = part[rank : len(part) - len(part) % world : world]
-            batch = _batch(train, train.windows[mine], network.specs, accelerator.device)
-            with accelerator.autocast():
-                logits = next(iter(prepared(**batch).values()))
-            value = loss(logits, truth[mine].to(accelerator.device))
-            accelerator.backward(value)
-            optimizer.step()
-            optimizer.zero_grad()
-            total += float(value.detach()) * len(mine)
-            seen += len(mine)
-            on_step(number, step + 1, steps, total / seen)
+        train_loss, lr = _train_epoch(
+            prepared, network, optimizer, loss, train, config, accelerator, alterations, epochs, steps, on_step
+        )
         shared: list[Epoch | None] = [None]
         if accelerator.is_main_process:
-            best_before = max((e.dev_ua for e in epochs), default=-1.0)
-            shared = [_evaluate(network, loss, dev, config, accelerator, number, total / seen, began, best_before)]
+            scores = _evaluate(network, loss, dev, config, accelerator)
+            shared = [
+                Epoch(
+                    epoch=number,
+                    train_loss=train_loss,
+                    **scores,
+                    lr=lr,
+                    seconds=time.perf_counter() - began,
+                    best=is_best(config, epochs, epoch=number, ua=scores["dev_ua"], loss=scores["dev_loss"]),
+                )
+            ]
         broadcast_object_list(shared)
         assert shared[0] is not None
         epoch = shared[0]
@@ -213,28 +168,77 @@ def fit(
     return Fit(state=state, epochs=tuple(epochs))
 
 
-def _finished(epochs: Sequence[Epoch], patience: int) -> bool:
-    best = next((e.epoch for e in reversed(epochs) if e.best), 0)
-    return bool(epochs) and epochs[-1].epoch - best >= patience
+def _train_epoch(
+    prepared: nn.Module,
+    network: StandardizedNetwork,
+    optimizer: Any,
+    loss: nn.Module,
+    train: Labelled,
+    config: TrainingConfig,
+    accelerator: Accelerator,
+    alterations: Sequence[Callable[..., None]],
+    past: Sequence[Epoch],
+    steps: int,
+    on_step: Callable[[int, int, int, float], None],
+) -> tuple[float, float]:
+    """One pass over the training windows; mean loss over all processes, and the last learning rate."""
+    world, rank = accelerator.num_processes, accelerator.process_index
+    number, step_size = len(past) + 1, config.batch_size * world
+    torch.manual_seed((config.seed * 100_003 + number) * world + rank)
+    order = epoch_order(train.truth, sampling=config.sampling, seed=config.seed, epoch=number)
+    targets = torch.from_numpy(train.targets)
+    prepared.train()
+    total, seen, lr = 0.0, 0, config.lr
+    for step in range(steps):
+        part = order[step * step_size : (step + 1) * step_size]
+        rows = np.arange(rank, len(part) - len(part) % world, world)
+        mine = part[rows]
+        where = {"epoch": number, "step": step, "rows": rows, "n_rows": len(part)}
+        alter = [functools.partial(alteration, **where) for alteration in alterations]
+        batch = batch_of(train, train.windows[mine], network.specs, accelerator.device, alter=alter)
+        lr = learning_rate(config, past, step=step, steps=steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        with accelerator.autocast():
+            logits = next(iter(prepared(**batch).values()))
+        value = loss(logits, targets[mine].to(accelerator.device))
+        accelerator.backward(value)
+        optimizer.step()
+        optimizer.zero_grad()
+        total += float(value.detach()) * len(mine)
+        seen += len(mine)
+        on_step(number, step + 1, steps, total / seen)
+    if world > 1:
+        sums = torch.tensor([total, seen], dtype=torch.float64, device=accelerator.device)
+        total, seen = accelerator.reduce(sums).tolist()
+    return total / seen, lr
+
+
+def _alterations(network: StandardizedNetwork, augment: AugmentConfig, *, seed: int) -> list[Callable[..., None]]:
+    """What changes training batches, told of the statistics that standardization uses."""
+    specs = network.specs
+    means = {key: network.get_buffer(f"mean_{key}").cpu().numpy() for key in specs}
+    scales = {key: network.get_buffer(f"scale_{key}").cpu().numpy() for key in specs}
+    found: list[Callable[..., None]] = []
+    if spec_augment := spec_augment_of(augment, seed=seed):
+        found.append(functools.partial(spec_augment, specs=specs, means=means))
+    if vector_noise := vector_noise_of(augment, seed=seed):
+        found.append(functools.partial(vector_noise, specs=specs, scales=scales))
+    if input_dropout := input_dropout_of(augment, seed=seed):
+        found.append(functools.partial(input_dropout, specs=specs, means=means))
+    return found
 
 
 def _evaluate(
-    network: StandardizedNetwork,
-    loss: nn.Module,
-    dev: Labelled,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    number: int,
-    train_loss: float,
-    began: float,
-    best_before: float,
-) -> Epoch:
+    network: StandardizedNetwork, loss: nn.Module, dev: Labelled, config: TrainingConfig, accelerator: Accelerator
+) -> dict[str, float]:
+    """Loss per window, and scores at both levels, of the development part: fields of `Epoch`."""
     logits = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
     with torch.inference_mode():
         dev_loss = float(
             loss(
                 torch.from_numpy(logits).to(accelerator.device),
-                torch.from_numpy(dev.truth).to(accelerator.device),
+                torch.from_numpy(dev.targets).to(accelerator.device),
             )
         )
     probabilities = softmax(logits)
@@ -242,15 +246,10 @@ def _evaluate(
     owners, owner = np.unique(dev.owner, return_inverse=True)
     mean, _ = aggregate(probabilities, owner, len(owners))
     utterance = score(dev.classes[owners], mean.argmax(axis=1), dev.labels)
-    return Epoch(
-        epoch=number,
-        train_loss=train_loss,
-        dev_loss=dev_loss,
-        dev_wa=utterance.wa,
-        dev_ua=utterance.ua,
-        dev_window_wa=window.wa,
-        dev_window_ua=window.ua,
-        lr=config.lr,
-        seconds=time.perf_counter() - began,
-        best=utterance.ua > best_before,
-    )
+    return {
+        "dev_loss": dev_loss,
+        "dev_wa": utterance.wa,
+        "dev_ua": utterance.ua,
+        "dev_window_wa": window.wa,
+        "dev_window_ua": window.ua,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Scores:
         Recall per class that occurs, 0 to 1.
     confusion : tuple of tuple of int
         Rows are true classes, columns predicted ones, in the order of the labels.
+    precision : dict
+        Precision per class that is predicted, 0 to 1; empty in files of earlier versions.
     """
 
     n: int
@@ -43,6 +45,7 @@ class Scores:
     majority: float
     recall: dict[str, float]
     confusion: tuple[tuple[int, ...], ...]
+    precision: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -53,6 +56,7 @@ class Scores:
             "macro F1": self.f1,
             "majority baseline": self.majority,
             "recall": self.recall,
+            "precision": self.precision,
             "confusion": [list(row) for row in self.confusion],
         }
 
@@ -67,6 +71,7 @@ class Scores:
             majority=data["majority baseline"],
             recall=data["recall"],
             confusion=tuple(tuple(row) for row in data["confusion"]),
+            precision=data.get("precision", {}),
         )
 
 
@@ -83,23 +88,22 @@ def score(truth: NDArray[np.int64], predicted: NDArray[np.int64], labels: Sequen
     Returns
     -------
     Scores
-        A class absent from `truth` has no recall and does not enter UA.
+        A class absent from `truth` has no recall and does not enter UA; one never predicted has no precision.
     """
-    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-    present = np.unique(truth)
-    named = np.union1d(present, predicted[predicted >= 0])
-    recalls = recall_score(truth, predicted, labels=present, average=None, zero_division=0.0)
+    every = list(range(len(labels)))
+    present, said = np.unique(truth), np.unique(predicted[predicted >= 0])
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=every, zero_division=0.0)
     return Scores(
         n=len(truth),
         wa=float(accuracy_score(truth, predicted)),
-        ua=float(np.mean(recalls)),
-        f1=float(f1_score(truth, predicted, labels=named, average="macro", zero_division=0.0)),
+        ua=float(np.mean(recall[present])),
+        f1=float(np.mean(f1[np.union1d(present, said)])),
         majority=float(np.bincount(truth).max() / len(truth)),
-        recall={labels[i]: float(r) for i, r in zip(present, recalls, strict=True)},
-        confusion=tuple(
-            tuple(int(v) for v in row) for row in confusion_matrix(truth, predicted, labels=list(range(len(labels))))
-        ),
+        recall={labels[i]: float(recall[i]) for i in present},
+        confusion=tuple(tuple(int(v) for v in row) for row in confusion_matrix(truth, predicted, labels=every)),
+        precision={labels[i]: float(precision[i]) for i in said},
     )
 
 

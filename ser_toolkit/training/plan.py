@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from ser_toolkit.recipe import (
     Training,
 )
 from ser_toolkit.recipe_components import entry_of, library_versions
+from ser_toolkit.training.stored_estimator import check_storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,10 +125,14 @@ class Plan:
         ------
         ConfigError, ComponentError
             Model, loss and features do not fit each other, or a setting cannot be stored in a recipe.
+        ModelError
+            An estimator of types that cannot be stored safely.
         """
         specs = self.features.specs()
         if isinstance(self.model, ClassicalModel):
-            self.model.estimator(specs, self.target, seed=0)
+            estimator = self.model.estimator(specs, self.target, seed=0)
+            n_features = sum(math.prod(n or 0 for n in spec.shape) for spec in specs.values())
+            check_storable(estimator, n_features=n_features, n_classes=len(self.target.labels))
         else:
             self.model.build(specs, [self.target])
             self.loss.build(self.target, class_counts)

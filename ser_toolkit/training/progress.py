@@ -26,6 +26,9 @@ class Progress(Protocol):
     def extracted(self, *, windows: int, lost: int, excluded: int, total: int) -> None:
         """After extraction: windows, and of `total` utterances those too short for one, and those unusable."""
 
+    def caution(self, text: str) -> None:
+        """Something that changes nothing but should be known: the cache cannot be written."""
+
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """After each optimiser step; `loss` is the mean of the epoch so far."""
 
@@ -45,6 +48,9 @@ class Silent:
         """Ignore."""
 
     def extracted(self, *, windows: int, lost: int, excluded: int, total: int) -> None:
+        """Ignore."""
+
+    def caution(self, text: str) -> None:
         """Ignore."""
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import contextlib
+import dataclasses
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,39 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_toolkit.data.manifest import read_manifest
-from ser_toolkit.errors import ManifestError, SplitError
+from ser_toolkit.data.augment import augmentation_of
+from ser_toolkit.errors import ConfigError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
-from ser_toolkit.recipe import Calibration, Training
+from ser_toolkit.recipe import Training
+from ser_toolkit.training.announcement import check_alone, device_name, ignored_columns, unused_settings
 from ser_toolkit.training.checkpoint import RECIPE
 from ser_toolkit.training.config import TrainConfig, check_config
-from ser_toolkit.training.fitting import fit_classical, fit_network, make_accelerator
-from ser_toolkit.training.folder import prepare_folder
-from ser_toolkit.training.metrics import fit_temperature
+from ser_toolkit.training.dataset import Dataset, extract, read_dataset
+from ser_toolkit.training.fitting import make_accelerator
+from ser_toolkit.training.fold import FittedFold, fit_fold
+from ser_toolkit.training.folder import run_folder, state_of
+from ser_toolkit.training.guard import check_folds, mark
 from ser_toolkit.training.plan import Plan
 from ser_toolkit.training.progress import Progress, Silent
-from ser_toolkit.training.results import (
-    PartScores,
-    TrainResult,
-    read_result,
-    score_part,
-    write_results,
-)
-from ser_toolkit.training.splits import Part, Split, split
-from ser_toolkit.training.store import FeatureStore, build_store, open_store
+from ser_toolkit.training.protocols import Folds, folds_of
+from ser_toolkit.training.results import PartScores, TrainResult, read_result, score_part, write_results
+from ser_toolkit.training.seen import encode_recordings, hash_speaker
+from ser_toolkit.training.split_file import write_split
+from ser_toolkit.training.splits import Part, Split
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from numpy.typing import NDArray
 
-    from ser_toolkit.data.manifest import Manifest, Utterance
-    from ser_toolkit.features import FeatureSet
+    from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.training.store import FeatureStore
 
 __all__ = ["train"]
-
-MAX_LABEL = 200
 
 SAMPLES = 8
 """Windows whose features are kept to compare an export on."""
@@ -60,6 +56,7 @@ def train(
     speaker_pattern: str | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    cache: FeatureCache | None = None,
 ) -> TrainResult:
     """Train a model on labelled recordings and write a run folder.
 
@@ -81,6 +78,8 @@ def train(
         Is told what happens.
     registry : Registry, optional
         Where components come from; default: the installed plugins.
+    cache : FeatureCache, optional
+        Features of earlier runs, ``FeatureCache.default()``; default: none.
 
     Returns
     -------
@@ -92,185 +91,142 @@ def train(
     ManifestError, ConfigError, SplitError, ComponentError, DeviceError, MissingTierError
         Before anything is computed, where possible.
     """
-    progress = progress or Silent()
-    registry = registry or default_registry()
+    progress, registry, out = progress or Silent(), registry or default_registry(), Path(out)
     config = config if isinstance(config, TrainConfig) else check_config(config or {})
-    given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
-    manifest = read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern)
-    utterances, labels = _labelled(manifest, config)
-    plan = Plan.make(config, labels, registry)
-    parts = split(utterances, config.split, seed=config.training.seed)
+    if config.training.seeds is not None:
+        raise ConfigError(
+            "training.seeds is for `ser-toolkit evaluate`, which gives mean and spread over seeds; train makes one "
+            "model: set training.seed"
+        )
+    data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
+    plan = Plan.make(config, data.labels, registry)
+    folds = folds_of(data.utterances, config.split, seed=config.split_seed)
+    parts = folds.fold(config.split.fold).split
 
-    out = Path(out)
-    classical = isinstance(plan.model, ClassicalModel)
-    accelerator = None if classical else make_accelerator(config, device)
+    check_alone(plan)
+    accelerator = None if isinstance(plan.model, ClassicalModel) else make_accelerator(config, device)
     main = accelerator is None or accelerator.is_main_process
-    train_counts = Counter(u.emotion for u, part in zip(utterances, parts.parts, strict=True) if part == "train")
-    untrained = plan.check([train_counts[label] for label in labels])
+    augmentation_of(config.augment, seed=config.training.seed, sr=config.sr)  # what it refuses is refused now
+    train_counts = Counter(data.utterances[i].emotion for i in parts.indices("train"))
+    untrained = plan.check([train_counts[label] for label in data.labels])
     if not main:
         progress = Silent()
-    if main:
-        prepare_folder(out, config, manifest, utterances, parts, untrained, resume=resume)
-        progress.starting(
-            protocol=parts.protocol,
-            parts=parts.counts(),
-            labels=labels,
-            device=_device(accelerator),
-            warnings=[*parts.warnings, *_ignored(manifest)],
-        )
-    if resume and (out / RECIPE).is_file():
+    with contextlib.ExitStack() as until_the_end:
         if main:
-            shutil.rmtree(out / "work", ignore_errors=True)  # of a run that was killed at its very end
-        return read_result(out)
-    store = _features(out, utterances, plan.features, config, progress, accelerator)
-    classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
-    _check_classes(store, parts, classes, labels)
-    if main:
-        progress.extracted(
-            windows=len(store),
-            lost=len(classes) - len(set(store.owner.tolist())) - len(store.excluded),
-            excluded=len(store.excluded),
-            total=len(classes),
-        )
+            state = {**state_of(config, data, untrained), "split": folds.digest}
+            until_the_end.enter_context(run_folder(out, state, resume=resume))
+            write_split(out / "split.csv", data.utterances, folds)
+            progress.starting(
+                protocol=parts.protocol,
+                parts=parts.counts(),
+                labels=data.labels,
+                device=device_name(accelerator),
+                warnings=[*parts.warnings, *ignored_columns(data.manifest), *unused_settings(plan, config)],
+            )
+        if resume and (out / RECIPE).is_file():
+            if main:
+                shutil.rmtree(out / "work", ignore_errors=True)  # of a run that was killed at its very end
+            return read_result(out)
+        return _trained(plan, data, folds, config, accelerator, out, progress, cache)
 
-    weights: Any
-    if accelerator is None:
-        weights, logits, epochs = fit_classical(plan, store, parts, classes, config)
-    else:
-        weights, logits, epochs = fit_network(plan, store, parts, classes, config, accelerator, out, progress)
-    dev_windows = store.windows_of(parts.indices("dev"))
-    fitted = fit_temperature(logits["dev"], classes[store.owner[dev_windows]], _weights(store, dev_windows))
-    temperature = float(f"{fitted:.6g}")
-    # scores are those of the calibrated model; a test part of which nothing is left has none
-    scored = {
-        part: score_part(z, store, parts.indices(part), classes, labels, temperature=temperature)
-        for part, z in logits.items()
-        if len(z)
-    }
-    warnings = parts.warnings
-    if "test" in logits and "test" not in scored:
-        warnings += ("no test recording could be used, or all are too short: there are no test scores",)
-    recipe = plan.recipe(
-        calibration=Calibration(temperature=temperature, fitted_on="windows of the development speakers"),
-        training=_training_entry(parts, manifest, utterances, store, config, scored),
+
+def _trained(
+    plan: Plan,
+    data: Dataset,
+    folds: Folds,
+    config: TrainConfig,
+    accelerator: Accelerator | None,
+    out: Path,
+    progress: Progress,
+    cache: FeatureCache | None,
+) -> TrainResult:
+    """Extract, fit, score and write."""
+    train_part = folds.fold(config.split.fold).split.indices("train")
+    store = extract(
+        out / "work",
+        data,
+        plan.features,
+        config,
+        progress,
+        accelerator,
+        cache=cache,
+        augmented=train_part,
     )
-    result = TrainResult(
-        run_dir=out,
-        recipe=recipe,
-        protocol=parts.protocol,
-        dev=scored["dev"],
-        test=scored.get("test"),
-        epochs=epochs,
-        excluded={utterances[i].key: reason for i, reason in store.excluded.items()},
-        warnings=warnings,
-    )
-    if main:
+    parts = _guarded(data, folds, config, store)
+    fitted = fit_fold(plan, store, parts, data, config, accelerator, out, progress)
+    result = _result(out, plan, store, parts, data, config, fitted)
+    if accelerator is None or accelerator.is_main_process:
         # spread over the development recordings, whose features differ from those that weights were fitted to
-        some = dev_windows[np.linspace(0, len(dev_windows) - 1, min(SAMPLES, len(dev_windows))).astype(int)]
+        windows = store.windows_of(parts.indices("dev"))
+        some = windows[np.linspace(0, len(windows) - 1, min(SAMPLES, len(windows))).astype(int)]
         specs = plan.features.specs()
         samples = collate({key: [store.get(key, int(w)) for w in some] for key in specs}, specs)
-        write_results(result, weights, samples, logits, store, utterances, parts)
+        write_results(result, fitted.weights, samples, fitted.logits, store, data.utterances, parts)
     if accelerator is not None:
         accelerator.wait_for_everyone()
         accelerator.free_memory()
     return result
 
 
-def _labelled(manifest: Manifest, config: TrainConfig) -> tuple[tuple[Utterance, ...], tuple[str, ...]]:
-    counts = Counter(u.emotion for u in manifest.utterances)
-    if config.emotions is not None:
-        missing = [e for e in config.emotions if e not in counts]
-        if missing:
-            raise ManifestError(
-                f"no recording is labelled {', '.join(map(repr, missing))}. The manifest has "
-                + ", ".join(f"{label} ({n})" for label, n in sorted(counts.items()))
-            )
-    labels = tuple(config.emotions or sorted(counts))
-    if len(labels) < 2:
-        raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
-    for label in labels:
-        if len(label) > MAX_LABEL or not label.isprintable():
-            raise ManifestError(
-                f"the label {label[:60]!r} cannot be used: a label has at most {MAX_LABEL} characters and no control "
-                "characters or broken encoding"
-            )
-    return tuple(u for u in manifest.utterances if u.emotion in labels), labels
+def _guarded(data: Dataset, folds: Folds, config: TrainConfig, store: FeatureStore) -> Split:
+    """The fold to train after a look at the audio: it says so if a recording is on both sides."""
+    one = dataclasses.replace(folds, folds=(folds.fold(config.split.fold),))
+    report = check_folds(
+        data.utterances,
+        one,
+        recordings=store.recordings,
+        fingerprints=store.fingerprints,
+        allow_duplicates=config.split.allow_duplicates,
+    )
+    split = mark(one, report).folds[0].split
+    return dataclasses.replace(split, warnings=tuple(dict.fromkeys((*split.warnings, *report.warnings))))
 
 
-def _device(accelerator: Accelerator | None) -> str:
-    if accelerator is None:
-        return "cpu"
-    processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
-    precision = f", {accelerator.mixed_precision}" if accelerator.mixed_precision != "no" else ""
-    device = "cpu" if accelerator.device.type == "cpu" else str(accelerator.device)
-    return f"{device}{processes}{precision}"
-
-
-def _ignored(manifest: Manifest) -> list[str]:
-    columns = ", ".join(map(repr, manifest.ignored_columns))
-    return [f"columns of the manifest that are not used: {columns}"] if columns else []
-
-
-def _features(
+def _result(
     out: Path,
-    utterances: Sequence[Utterance],
-    features: FeatureSet,
-    config: TrainConfig,
-    progress: Progress,
-    accelerator: Accelerator | None,
-) -> FeatureStore:
-    folder = out / "work"
-    if accelerator is None or accelerator.is_main_process:
-        try:
-            open_store(folder)
-        except (FileNotFoundError, ValueError, KeyError):
-            build_store(folder, utterances, features, workers=config.training.workers, on_progress=progress.extracting)
-    if accelerator is not None:
-        accelerator.wait_for_everyone()
-    return open_store(folder)
-
-
-def _check_classes(store: FeatureStore, parts: Split, classes: NDArray[np.int64], labels: Sequence[str]) -> None:
-    if store.excluded and len(store.excluded) == len(classes):
-        reasons = Counter(r.split(":")[0] for r in store.excluded.values())
-        raise ManifestError(f"none of the {len(classes)} recordings can be used: {dict(reasons)}")
-    windows = store.windows_of(parts.indices("train"))
-    seen = set(classes[store.owner[windows]].tolist())
-    absent = [label for i, label in enumerate(labels) if i not in seen]
-    if absent:
-        raise SplitError(
-            f"no training window is left of {', '.join(absent)}: recordings too short or unusable (see excluded)"
-        )
-    if not len(store.windows_of(parts.indices("dev"))):
-        raise SplitError("no development window is left: recordings too short for the segments, or unusable")
-
-
-def _weights(store: FeatureStore, windows: NDArray[np.int64]) -> NDArray[np.float64]:
-    _, inverse, counts = np.unique(store.owner[windows], return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[inverse])
-
-
-def _training_entry(
-    parts: Split,
-    manifest: Manifest,
-    utterances: Sequence[Utterance],
+    plan: Plan,
     store: FeatureStore,
+    parts: Split,
+    data: Dataset,
     config: TrainConfig,
-    scored: Mapping[Part, PartScores],
-) -> Training:
-    seen = [i for i, part in enumerate(parts.parts) if part != "test"]
-    speakers = sorted({utterances[i].speaker or "" for i in seen} - {""})
-    recordings = sorted({store.recordings[i] for i in seen} - {0})
-    return Training(
+    fitted: FittedFold,
+) -> TrainResult:
+    """Scores of the calibrated model, and the recipe."""
+    scored = {
+        part: score_part(
+            z, store, parts.indices(part), data.classes, data.labels, temperature=fitted.calibration.temperature
+        )
+        for part, z in fitted.logits.items()
+        if len(z)
+    }
+    warnings = parts.warnings
+    if "test" in fitted.logits and "test" not in scored:
+        warnings += ("no test recording could be used, or all are too short: there are no test scores",)
+    return TrainResult(
+        run_dir=out,
+        recipe=plan.recipe(
+            calibration=fitted.calibration, training=_training_entry(parts, data, store, config, scored)
+        ),
         protocol=parts.protocol,
-        manifest_sha256=manifest.sha256,
-        speakers=tuple(sorted(hash_speaker(s, salt=manifest.sha256) for s in speakers)),
-        recordings=base64.b64encode(np.array(recordings, dtype=">u8").tobytes()).decode("ascii"),
-        seed=config.training.seed,
-        metrics={part: s.to_json() for part, s in scored.items()},
+        dev=scored["dev"],
+        test=scored.get("test"),
+        epochs=fitted.epochs,
+        excluded={data.utterances[i].key: reason for i, reason in store.excluded.items()},
+        warnings=warnings,
     )
 
 
-def hash_speaker(speaker: str, *, salt: str) -> str:
-    """Salted hash of a speaker's name: 16 hexadecimal digits."""
-    return hashlib.sha256(f"{salt}\0{speaker}".encode()).hexdigest()[:16]
+def _training_entry(
+    parts: Split, data: Dataset, store: FeatureStore, config: TrainConfig, scored: Mapping[Part, PartScores]
+) -> Training:
+    seen = [*parts.indices("train"), *parts.indices("dev")]
+    speakers = sorted({data.utterances[i].speaker or "" for i in seen} - {""})
+    salt = data.manifest.sha256
+    return Training(
+        protocol=parts.protocol,
+        manifest_sha256=salt,
+        speakers=tuple(sorted(hash_speaker(s, salt=salt) for s in speakers)),
+        recordings=encode_recordings(store.recordings[i] for i in seen),
+        seed=config.training.seed,
+        metrics={part: s.to_json() for part, s in scored.items()},
+    )

@@ -1,23 +1,41 @@
-"""Dividing recordings into training, development and test, speaker by speaker unless told otherwise."""
+"""Dividing recordings once into training, development and test, speaker by speaker unless told otherwise."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ser_toolkit.errors import SplitError
+from ser_toolkit.training.speakers import Speakers
 
 if TYPE_CHECKING:
     from ser_toolkit.data.manifest import Utterance
     from ser_toolkit.training.config import SplitConfig
 
-__all__ = ["Part", "Split", "split"]
+__all__ = [
+    "DEV_RECORDINGS",
+    "PARTS",
+    "Part",
+    "Split",
+    "by_recording",
+    "check_sides",
+    "part_of",
+    "speaker_counts",
+    "split",
+    "warnings_of",
+]
 
 Part = Literal["train", "dev", "test"]
+
+PARTS: tuple[Part, ...] = ("train", "dev", "test")
+"""In the order in which they are always told."""
+
+DEV_RECORDINGS = "development recordings of the training speaker"
+"""What a protocol says where a single training speaker is left, so that no other one can be for development."""
 
 _ALIASES: dict[str, Part] = {
     "train": "train", "training": "train",
@@ -33,22 +51,21 @@ class Split:
 
     Parameters
     ----------
-    parts : tuple of {"train", "dev", "test"}
-        One per utterance.
+    parts : tuple of {"train", "dev", "test", None}
+        One per utterance; None: not used.
     protocol : str
         ``"speaker-independent hold-out, 6 train / 2 dev / 2 test speakers, seed 0"``; printed with every score.
     warnings : tuple of str
         What a reader of the scores has to know.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Part | None, ...]
     protocol: str
     warnings: tuple[str, ...] = ()
 
     def counts(self) -> dict[Part, int]:
         """Utterances of each part that has any, in the order train, dev, test."""
-        order: tuple[Part, ...] = ("train", "dev", "test")
-        return {part: self.parts.count(part) for part in order if part in self.parts}
+        return {part: self.parts.count(part) for part in PARTS if part in self.parts}
 
     def indices(self, part: Part) -> list[int]:
         """Positions of the utterances of one part."""
@@ -80,31 +97,36 @@ def split(utterances: Sequence[Utterance], config: SplitConfig, *, seed: int) ->
     SplitError
         If that cannot be had: too few speakers, unknown speakers, speakers on both sides of a split column.
     """
+    parts: Sequence[Part]
     if any(u.split for u in utterances):
         parts, protocol = _from_column(utterances, config)
     elif config.allow_speaker_overlap:
-        parts = _by_recording(utterances, config, seed=seed)
+        parts = by_recording(utterances, {"test": config.test, "dev": config.dev}, seed=seed)
         protocol = f"SPEAKER-DEPENDENT random hold-out by recording (scores are inflated), seed {seed}"
     else:
         parts = _by_speaker(utterances, config, seed=seed)
-        protocol = f"speaker-independent hold-out, {_speaker_counts(utterances, parts)}, seed {seed}"
+        protocol = f"speaker-independent hold-out, {speaker_counts(utterances, parts)}, seed {seed}"
     for part in ("train", "dev"):
         if part not in parts:
             raise SplitError(f"the split leaves nothing for {part}")
-    return Split(parts=tuple(parts), protocol=protocol, warnings=_warnings(utterances, parts))
+    return Split(parts=tuple(parts), protocol=protocol, warnings=warnings_of(utterances, parts))
 
 
-def _speaker_counts(utterances: Sequence[Utterance], parts: Sequence[Part]) -> str:
-    counts = {
-        p: len({u.speaker for u, q in zip(utterances, parts, strict=True) if q == p}) for p in ("train", "dev", "test")
-    }
+def speaker_counts(utterances: Sequence[Utterance], parts: Sequence[Part | None]) -> str:
+    """``"6 train / 2 dev / 2 test speakers"``."""
+    counts = {p: len({u.speaker for u, q in zip(utterances, parts, strict=True) if q == p}) for p in PARTS}
     return " / ".join(f"{n} {p}" for p, n in counts.items() if n or p != "test") + " speakers"
+
+
+def part_of(word: str) -> Part | None:
+    """The part that a word of a table means: ``"Validation"`` is ``"dev"``; None for an unknown word."""
+    return _ALIASES.get(word.strip().lower())
 
 
 def _from_column(utterances: Sequence[Utterance], config: SplitConfig) -> tuple[list[Part], str]:
     parts: list[Part] = []
     for u in utterances:
-        part = _ALIASES.get((u.split or "").strip().lower())
+        part = part_of(u.split or "")
         if part is None:
             raise SplitError(f"{u.key}: the split column says {u.split!r}; it takes train, dev and test")
         parts.append(part)
@@ -113,58 +135,81 @@ def _from_column(utterances: Sequence[Utterance], config: SplitConfig) -> tuple[
             "the split column needs rows for train and for dev (the epoch is chosen on dev, never on test); "
             f"found {dict(Counter(parts))}"
         )
+    kind = check_sides(utterances, parts, what="the split column", allow=config.allow_speaker_overlap)
+    return parts, f"{kind} split column of the manifest, {speaker_counts(utterances, parts)}"
+
+
+def check_sides(
+    utterances: Sequence[Utterance], parts: Sequence[Part | None], *, what: str, allow: bool, shared_dev: bool = False
+) -> str:
+    """Whether speakers stay on one side.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        All utterances.
+    parts : sequence of {"train", "dev", "test", None}
+        Where each is.
+    what : str
+        Who decided so, for the message: ``"the split column"``.
+    allow : bool
+        Do not refuse.
+    shared_dev : bool, optional
+        The protocol says `DEV_RECORDINGS`: train and dev may be the same speaker if they are one speaker only, who is
+        not tested.
+
+    Returns
+    -------
+    str
+        ``"speaker-independent"``, ``"SPEAKER-DEPENDENT"``, or ``"speakers unknown,"``.
+
+    Raises
+    ------
+    SplitError
+        If a speaker stands on several sides, or is not known, unless allowed.
+    """
     sides: dict[str, set[Part]] = {}
+    unknown = False
     for u, part in zip(utterances, parts, strict=True):
-        if u.speaker is not None:
+        if part is not None and u.speaker is not None:
             sides.setdefault(u.speaker, set()).add(part)
+        unknown |= part is not None and u.speaker is None
     shared = sorted(s for s, p in sides.items() if len(p) > 1)
-    unknown = any(u.speaker is None for u in utterances)
-    if (shared or unknown) and not config.allow_speaker_overlap:
-        what = (
-            f"{len(shared)} speakers stand on several sides of the split column ({', '.join(shared[:5])})"
+    if shared_dev and len(shared) == 1 and [p for p in sides.values() if p != {"test"}] == [{"train", "dev"}]:
+        shared = []
+    if (shared or unknown) and not allow:
+        found = (
+            f"{len(shared)} speakers stand on several sides of {what} ({', '.join(shared[:5])})"
             if shared
-            else ("some utterances have no speaker, so the split column cannot be checked")
+            else f"some utterances have no speaker, so {what} cannot be checked"
         )
-        raise SplitError(f"{what}; scores would not be speaker-independent. Mend it, or pass --allow-speaker-overlap")
-    kind = "SPEAKER-DEPENDENT" if shared else "speakers unknown," if unknown else "speaker-independent"
-    return parts, f"{kind} split column of the manifest, {_speaker_counts(utterances, parts)}"
+        raise SplitError(f"{found}; scores would not be speaker-independent. Mend it, or pass --allow-speaker-overlap")
+    return "SPEAKER-DEPENDENT" if shared else "speakers unknown," if unknown else "speaker-independent"
 
 
 def _by_speaker(utterances: Sequence[Utterance], config: SplitConfig, *, seed: int) -> list[Part]:
-    nameless = [u.key for u in utterances if u.speaker is None]
-    if nameless:
-        raise SplitError(
-            f"{len(nameless)} of {len(utterances)} utterances have no speaker (the first: {nameless[0]}), so a "
-            "speaker-independent split cannot be made. Give a manifest with a speaker column, find speakers in the "
-            "file names with --speaker-pattern REGEX, or accept inflated scores with --allow-speaker-overlap"
-        )
-    speakers = sorted({u.speaker for u in utterances if u.speaker is not None})
+    speakers = Speakers.of(utterances)
+    names = speakers.names
     needed = 3 if config.test else 2
-    if len(speakers) < needed:
+    if len(names) < needed:
         raise SplitError(
             f"a speaker-independent split into train, dev{' and test' if config.test else ''} needs at least {needed} "
-            f"speakers, there {'is' if len(speakers) == 1 else 'are'} {len(speakers)} ({', '.join(speakers)}). Add "
-            f"speakers{', leave out the test set with --set split.test=0' if len(speakers) == 2 else ''}, or accept "
+            f"speakers, there {'is' if len(names) == 1 else 'are'} {len(names)} ({', '.join(names)}). Add "
+            f"speakers{', leave out the test set with --set split.test=0' if len(names) == 2 else ''}, or accept "
             "inflated scores with --allow-speaker-overlap"
         )
-    labels = sorted({u.emotion for u in utterances})
-    genders = sorted({u.gender or "" for u in utterances})
-    table = np.zeros((len(speakers), len(labels)))
-    gender = np.zeros((len(speakers), len(genders)))
-    for u in utterances:
-        row = speakers.index(u.speaker or "")
-        table[row, labels.index(u.emotion)] += 1
-        gender[row, genders.index(u.gender or "")] = 1
     rng = np.random.default_rng(seed)
-    n_test = min(max(1, round(config.test * len(speakers))), len(speakers) - 2) if config.test else 0
-    n_dev = min(max(1, round(config.dev * len(speakers))), len(speakers) - n_test - 1)
-    side: dict[str, Part] = dict.fromkeys(speakers, "train")
-    free = np.arange(len(speakers))
-    for part, n in (("test", n_test), ("dev", n_dev)):
-        chosen = _draw(table, gender, free, n, rng)
-        side |= {speakers[i]: part for i in chosen}
-        free = np.setdiff1d(free, chosen)
-    missing = [label for j, label in enumerate(labels) if table[free, j].sum() == 0]
+    n_test = min(max(1, round(config.test * len(names))), len(names) - 2) if config.test else 0
+    n_dev = min(max(1, round(config.dev * len(names))), len(names) - n_test - 1)
+    side: dict[str, Part] = dict.fromkeys(names, "train")
+    free = set(names)
+    drawn: tuple[tuple[Part, int], ...] = (("test", n_test), ("dev", n_dev))
+    for part, n in drawn:
+        chosen = speakers.draw(free, n, rng, draws=_DRAWS)
+        side |= dict.fromkeys(chosen, part)
+        free -= set(chosen)
+    trained = {u.emotion for u in utterances if u.speaker in free}
+    missing = [label for label in speakers.labels if label not in trained]
     if missing:
         raise SplitError(
             f"no training speaker is left for {', '.join(missing)}: too few speakers utter it. Add recordings, drop it "
@@ -173,55 +218,74 @@ def _by_speaker(utterances: Sequence[Utterance], config: SplitConfig, *, seed: i
     return [side[u.speaker or ""] for u in utterances]
 
 
-def _draw(table: np.ndarray, gender: np.ndarray, free: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows whose classes and genders are most like the whole, without taking a class from the rest."""
-    if n == 0:
-        return np.array([], dtype=int)
-    whole = table.sum(axis=0) / table.sum()
-    sexes = gender.mean(axis=0)
-    best, best_cost = free[:n], np.inf
-    for _ in range(_DRAWS):
-        rows = np.sort(rng.choice(free, size=n, replace=False))
-        part = table[rows].sum(axis=0)
-        rest = table[np.setdiff1d(free, rows)].sum(axis=0)
-        cost = np.abs(part / max(part.sum(), 1) - whole).sum() + np.abs(gender[rows].mean(axis=0) - sexes).sum()
-        cost += 10.0 * np.sum(rest == 0) + 0.5 * np.sum(part == 0)
-        if cost < best_cost:
-            best, best_cost = rows, cost
-    return best
+def by_recording(
+    utterances: Sequence[Utterance], shares: Mapping[Part, float], *, seed: int | Sequence[int], least: int = 0
+) -> list[Part]:
+    """Random, stratified by label; segments of one file stay together.
 
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        Their speakers are ignored.
+    shares : mapping of {"train", "dev", "test"} to float
+        Share of the files of each label; what is left is for training.
+    seed : int or sequence of int
+        Of the draw.
+    least : int, optional
+        So many files of each label at least for every share, if one is left then.
 
-def _by_recording(utterances: Sequence[Utterance], config: SplitConfig, *, seed: int) -> list[Part]:
-    """Random, stratified by label; segments of one file stay together."""
+    Returns
+    -------
+    list of {"train", "dev", "test"}
+        One per utterance.
+    """
     rng = np.random.default_rng(seed)
     by_label: dict[str, list[object]] = {}
     for u in utterances:
-        files = by_label.setdefault(u.emotion, [])
-        if u.file not in files[-1:]:
-            files.append(u.file)
+        by_label.setdefault(u.emotion, []).append(u.file)
     side: dict[object, Part] = {}
     for label in sorted(by_label):
         files = [f for f in dict.fromkeys(by_label[label]) if f not in side]
-        order = rng.permutation(len(files))
-        n_test, n_dev = round(config.test * len(files)), round(config.dev * len(files))
-        for rank, i in enumerate(order):
-            side[files[i]] = "test" if rank < n_test else "dev" if rank < n_test + n_dev else "train"
+        order = [files[i] for i in rng.permutation(len(files))]
+        for part, share in shares.items():
+            n = max(round(share * len(files)), min(least, len(order) - 1))
+            side |= dict.fromkeys(order[:n], part)
+            order = order[n:]
+        side |= dict.fromkeys(order, "train")
     return [side[u.file] for u in utterances]
 
 
-def _warnings(utterances: Sequence[Utterance], parts: Sequence[Part]) -> tuple[str, ...]:
-    labels = {u.emotion for u in utterances}
+def warnings_of(utterances: Sequence[Utterance], parts: Sequence[Part | None]) -> tuple[str, ...]:
+    """What a reader of scores has to know of a division.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        All utterances.
+    parts : sequence of {"train", "dev", "test", None}
+        Where each is.
+
+    Returns
+    -------
+    tuple of str
+        Classes that a held-out part lacks; sentences on both sides.
+
+    Raises
+    ------
+    SplitError
+        If a class is not trained.
+    """
+    labels = {u.emotion for u, p in zip(utterances, parts, strict=True) if p is not None}
     found = []
-    held_out: tuple[Part, ...] = ("dev", "test")
-    for part in ("train", *held_out):
+    for part in PARTS:
         absent = labels - {u.emotion for u, p in zip(utterances, parts, strict=True) if p == part}
         if part == "train" and absent:
             raise SplitError(f"the split leaves no training example of {', '.join(sorted(absent))}")
         if absent and part in parts:
             found.append(f"{part} has no example of {', '.join(sorted(absent))}; UA there is over the other classes")
     train_texts = {u.text_id for u, p in zip(utterances, parts, strict=True) if p == "train" and u.text_id}
-    shared = {u.text_id for u, p in zip(utterances, parts, strict=True) if p != "train" and u.text_id} & train_texts
-    if shared:
+    held_out = {u.text_id for u, p in zip(utterances, parts, strict=True) if p in ("dev", "test") and u.text_id}
+    if shared := held_out & train_texts:
         found.append(
             f"{len(shared)} sentences are spoken in training and in held-out recordings: scores are text-dependent"
         )

@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ser_toolkit.data import atomic, audio, quality
-from ser_toolkit.errors import ComponentError, ConfigError, OutputError, SerToolkitError
-from ser_toolkit.features import FeatureSet
+from ser_toolkit.data import atomic
+from ser_toolkit.data.cache_key import FINGERPRINT
+from ser_toolkit.errors import ConfigError, OutputError
+from ser_toolkit.training.extraction import Extracted, Extraction, Job, known_arrays, recording_hash
+from ser_toolkit.training.extraction_pool import extract_all
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from ser_toolkit.data.cache import FeatureCache
     from ser_toolkit.data.manifest import Utterance
+    from ser_toolkit.features import FeatureSet
+    from ser_toolkit.training.extraction import Augmenter
 
 __all__ = ["FeatureStore", "build_store", "open_store", "recording_hash"]
 
-_FEW = 40
-"""Fewer recordings than this are extracted in this process: starting others takes longer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extracted:
-    """What one utterance gave: features per window, or the reason why not."""
-
-    features: dict[str, list[NDArray[np.float32]]]
-    recording: int = 0
-    reason: str = ""
+_FINGERPRINTS = "fingerprints.u32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +44,13 @@ class FeatureStore:
     shapes : dict
         Input name to int64 (n_windows, n_axes).
     owner : ndarray of int64, shape (n_windows,)
-        Utterance of each window.
+        Utterance of each window, ascending.
+    copy : ndarray of int64, shape (n_windows,)
+        0 for a window of the recording itself, 1 and up for its altered copies, ascending within an utterance.
     recordings : tuple of int
         64-bit hash of the decoded samples of each utterance; 0 where excluded.
+    fingerprints : tuple of ndarray of uint32, shape (n,)
+        See `ser_toolkit.data.fingerprint`, one per utterance; empty where excluded.
     excluded : dict of int to str
         Utterances that could not be used, and why.
     """
@@ -67,11 +59,13 @@ class FeatureStore:
     offsets: dict[str, NDArray[np.int64]]
     shapes: dict[str, NDArray[np.int64]]
     owner: NDArray[np.int64]
+    copy: NDArray[np.int64]
     recordings: tuple[int, ...]
+    fingerprints: tuple[NDArray[np.uint32], ...]
     excluded: dict[int, str]
 
     def __len__(self) -> int:
-        """Return the number of windows."""
+        """Return the number of windows, those of altered copies included."""
         return len(self.owner)
 
     def get(self, key: str, window: int) -> NDArray[np.float32]:
@@ -79,44 +73,52 @@ class FeatureStore:
         begin, end = self.offsets[key][window : window + 2]
         return self.values[key][begin:end].reshape(self.shapes[key][window])
 
-    def windows_of(self, utterances: Iterable[int]) -> NDArray[np.int64]:
-        """Windows of some utterances, ascending."""
-        return np.flatnonzero(np.isin(self.owner, list(utterances)))
+    def windows_of(self, utterances: Iterable[int], *, copies: bool = False) -> NDArray[np.int64]:
+        """Windows of some utterances.
 
+        Parameters
+        ----------
+        utterances : iterable of int
+            Which.
+        copies : bool, optional
+            Those of altered copies too, not only those of the recordings themselves.
 
-def recording_hash(y: NDArray[np.float32]) -> int:
-    """64-bit hash of decoded samples, quantised to 16 bit so that the container does not matter."""
-    samples = np.clip(np.rint(y * 32768.0), -32768, 32767).astype("<i2")
-    return int.from_bytes(hashlib.blake2b(samples.tobytes(), digest_size=8).digest(), "big")
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Ascending.
+        """
+        wanted = np.isin(self.owner, list(utterances))
+        return np.flatnonzero(wanted if copies else wanted & (self.copy == 0))
 
+    def select(self, keys: Iterable[str]) -> FeatureStore:
+        """The same windows with only some of the inputs.
 
-def extract_utterance(utterance: Utterance, features: FeatureSet) -> Extracted:
-    """Decode, check and extract one utterance; what is wrong with it becomes a reason, not an exception."""
-    try:
-        recording = audio.decode(utterance.file, sr=features.sr, start_s=utterance.start_s, end_s=utterance.end_s)
-        quality.check(recording)
-        rows: dict[str, list[NDArray[np.float32]]] = {key: [] for key in features.extractors}
-        for block in features.blocks(recording.y):
-            for key, values in block.features.items():
-                rows[key] += values
-    except (ComponentError, ConfigError):
-        raise  # the same for every recording
-    except SerToolkitError as error:
-        return Extracted(features={}, reason=str(error))
-    return Extracted(features=rows, recording=recording_hash(recording.y))
+        Parameters
+        ----------
+        keys : iterable of str
+            Input names; their order is kept.
 
+        Returns
+        -------
+        FeatureStore
+            Over the same memory maps.
 
-_worker: list[FeatureSet] = []
-"""The front end of this worker process; extractors keep engines that are costly to start."""
-
-
-def _start_worker(features: FeatureSet) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker[:] = [features]
-
-
-def _work(utterance: Utterance) -> Extracted:
-    return extract_utterance(utterance, _worker[0])
+        Raises
+        ------
+        ConfigError
+            If an input is not in the store.
+        """
+        keys = list(keys)
+        for key in keys:
+            if key not in self.values:
+                raise ConfigError(f"the store has no input {key!r}; it has {', '.join(map(repr, self.values))}")
+        return replace(
+            self,
+            values={key: self.values[key] for key in keys},
+            offsets={key: self.offsets[key] for key in keys},
+            shapes={key: self.shapes[key] for key in keys},
+        )
 
 
 def build_store(
@@ -124,6 +126,9 @@ def build_store(
     utterances: Sequence[Utterance],
     features: FeatureSet,
     *,
+    cache: FeatureCache | None = None,
+    augmentation: Augmenter | None = None,
+    augmented: Collection[int] | None = None,
     workers: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> FeatureStore:
@@ -137,15 +142,22 @@ def build_store(
         What to extract.
     features : FeatureSet
         Extractors and windows.
+    cache : FeatureCache, optional
+        Is asked before anything is computed, and given what was; see its `warnings` afterwards.
+    augmentation : Augmenter, optional
+        Makes altered copies, such as `ser_toolkit.data.augment.Augmentation`. A copy that fails is left out.
+    augmented : collection of int, optional
+        Utterances that get copies; default: all.
     workers : int, optional
-        Processes; 0 takes one per core, or this process for a small set.
+        Processes for what must be computed; 0 takes one per core, or this process for a small set.
     on_progress : callable, optional
         Called with (done, total).
 
     Returns
     -------
     FeatureStore
-        In the order of `utterances`, whatever the number of workers.
+        In the order of `utterances`, and bit for bit the same whatever the number of workers and whatever the cache
+        holds.
 
     Raises
     ------
@@ -160,76 +172,84 @@ def build_store(
     (folder / "index.json").unlink(missing_ok=True)
     shapes: dict[str, list[tuple[int, ...]]] = {key: [] for key in features.extractors}
     owner: list[int] = []
+    copy: list[int] = []
     recordings: list[int] = []
+    fingerprints: list[NDArray[np.uint32]] = []
     excluded: dict[str, str] = {}
+    keys = cache.keys(features, altered=augmentation.key() if augmentation else "") if cache else None
+    extraction = Extraction(features=features, augmentation=augmentation, keys=keys)
+    altered = range(len(utterances)) if augmented is None else frozenset(augmented)
+    n_copies = augmentation.copies if augmentation else 0
+    jobs = [Job(utterance=u, copies=n_copies if i in altered else 0) for i, u in enumerate(utterances)]
+    progress = _Count(len(jobs), on_progress)
     files = {key: (folder / f"{key}.f32").open("wb") for key in features.extractors}
     try:
-        for i, result in enumerate(_results(utterances, features, workers)):
+        for i, result in enumerate(extract_all(jobs, extraction, workers=workers, on_done=progress)):
+            if cache:
+                _keep(cache, extraction, jobs[i], result)
             recordings.append(result.recording)
+            fingerprints.append(result.pieces.get((0, FINGERPRINT), [np.zeros(0, dtype=np.uint32)])[0])
             if result.reason:
                 excluded[str(i)] = result.reason
-            for key, rows in result.features.items():
-                shapes[key] += [row.shape for row in rows]
-                _write(files[key], rows)
-            owner += [i] * len(next(iter(result.features.values()), []))
-            if on_progress:
-                on_progress(i + 1, len(utterances))
+            for number in sorted({c for c, key in result.pieces if key != FINGERPRINT}):
+                n = 0
+                for key, file in files.items():
+                    rows = result.pieces[number, key]
+                    shapes[key] += [row.shape for row in rows]
+                    _write(file, rows)
+                    n = len(rows)
+                owner += [i] * n
+                copy += [number] * n
     finally:
         for file in files.values():
             with contextlib.suppress(OSError):  # a full disk was reported above; closing flushes what is left
                 file.close()
-    index = {"owner": owner, "recordings": recordings, "excluded": excluded, "shapes": shapes}
+    if cache:
+        cache.trim()
+    atomic.write_bytes(folder / _FINGERPRINTS, b"".join(f.astype("<u4").tobytes() for f in fingerprints))
+    index = {
+        "owner": owner,
+        "copy": copy,
+        "recordings": recordings,
+        "fingerprints": [len(f) for f in fingerprints],
+        "excluded": excluded,
+        "shapes": shapes,
+    }
     atomic.write_text(folder / "index.json", json.dumps(index))
     return open_store(folder)
+
+
+class _Count:
+    """Counts utterances that are done, for whoever watches."""
+
+    def __init__(self, total: int, on_progress: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._on_progress = 0, total, on_progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._on_progress:
+            self._on_progress(self._done, self._total)
+
+
+def _keep(cache: FeatureCache, extraction: Extraction, job: Job, result: Extracted) -> None:
+    """Give a cache what was computed, and what was learnt about the file."""
+    keys = extraction.keys
+    if keys is None or not result.samples:
+        return
+    for number, key in sorted(result.fresh):
+        cache.put(keys.path(key, result.samples, copy=number), result.pieces[number, key])
+    if result.content:
+        path = keys.recording(result.content, start_s=job.utterance.start_s, end_s=job.utterance.end_s)
+        cache.put(path, known_arrays(result))
 
 
 def _write(file: BinaryIO, rows: Sequence[NDArray[np.float32]]) -> None:
     try:
         for row in rows:
-            file.write(np.ascontiguousarray(row, dtype="<f4").tobytes())
+            file.write(np.ascontiguousarray(row, dtype="<f4").data)
         file.flush()
     except OSError as error:
         raise OutputError(f"{file.name}: features cannot be written: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _results(utterances: Sequence[Utterance], features: FeatureSet, workers: int) -> Iterator[Extracted]:
-    workers = workers or (1 if len(utterances) < _FEW else os.cpu_count() or 1)
-    if workers == 1:
-        yield from (extract_utterance(u, features) for u in utterances)
-        return
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(features,),
-    )
-    done = 0
-    try:
-        with _ignoring_interrupts():  # workers inherit it: Ctrl-C is for this process, which then stops them
-            results = pool.map(_work, utterances, chunksize=4)
-        for result in results:
-            done += 1
-            yield result
-    except BrokenProcessPool as error:
-        near = ", ".join(u.key for u in utterances[done : done + 4 * workers])
-        raise SerToolkitError(
-            f"a process that extracts features died, at one of: {near}. "
-            "Run again with --set training.workers=1 to see which"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def open_store(folder: Path) -> FeatureStore:
@@ -258,11 +278,15 @@ def open_store(folder: Path) -> FeatureStore:
         offsets[key] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         path = folder / f"{key}.f32"
         values[key] = np.memmap(path, dtype="<f4", mode="r") if path.stat().st_size else np.zeros(0, dtype=np.float32)
+    ends = np.cumsum(index["fingerprints"], dtype=np.int64)
+    prints = np.frombuffer((folder / _FINGERPRINTS).read_bytes(), dtype="<u4")
     return FeatureStore(
         values=values,
         offsets=offsets,
         shapes=shapes,
         owner=np.asarray(index["owner"], dtype=np.int64),
+        copy=np.asarray(index["copy"], dtype=np.int64),
         recordings=tuple(index["recordings"]),
+        fingerprints=tuple(np.split(prints, ends[:-1])) if len(ends) else (),
         excluded={int(i): reason for i, reason in index["excluded"].items()},
     )

@@ -178,6 +178,58 @@ def test_files(cli, bad_folder, tiny_model, tmp_path):
             assert b["anger"] == c["probabilities"]["anger"]
 
 
+def set_thresholds(model, path, sets):
+    """A copy of a model with these prediction sets in its recipe."""
+    import onnx
+
+    from ser_toolkit.recipe import METADATA_KEY
+
+    proto = onnx.load(model)
+    data = json.loads(proto.metadata_props[0].value)
+    data["calibration"]["conformal"] = sets
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(data)})
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(("threshold", "uncertain"), [(1.0, True), (0.0, False)])
+def test_sets_in_every_output(cli, bad_folder, tiny_model, tmp_path, threshold, uncertain):
+    folder, _ = bad_folder
+    sets = {"method": "class-conditional", "alpha": 0.2, "thresholds": [threshold] * 2, "n": 73, "fitted_on": "[b]dev"}
+    model = set_thresholds(tiny_model, tmp_path / "m.onnx", sets)
+    arguments = (folder / "good.wav", folder / "silence.wav", "--model", model)
+    table = " ".join(cli("analyze", *arguments).out.split())
+    assert "hold the true emotion in 80 % of recordings of each emotion like the 73" in table
+    assert "([b]dev)" in table
+    assert f"{int(uncertain)} of 1 (~): the set holds more than one emotion" in table
+    assert (" ~ " in table) == uncertain
+    ok, skipped = map(json.loads, cli("analyze", *arguments, "--json").out.splitlines())
+    assert ok["ranked"] == sorted(ok["probabilities"], key=ok["probabilities"].get, reverse=True)
+    assert ok["prediction_set"] == (ok["ranked"] if uncertain else ok["ranked"][:1])
+    assert ok["uncertain"] is uncertain
+    assert 0 <= ok["entropy"] <= 1
+    assert ok["windows"][0]["prediction_set"][0] in ok["ranked"]
+    assert (skipped["prediction_set"], skipped["entropy"], skipped["uncertain"]) == (None, None, None)
+    cli("analyze", *arguments, "-o", tmp_path / "o.csv")
+    cli("analyze", *arguments, "-o", tmp_path / "o.parquet")
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["uncertain"] for r in rows] == [str(uncertain).lower(), ""]
+    assert rows[0]["prediction_set"] == "; ".join(ok["prediction_set"])
+    assert pyarrow.parquet.read_table(tmp_path / "o.parquet")["uncertain"].to_pylist() == [uncertain, None]
+
+
+def test_a_model_without_thresholds_says_so(cli, bad_folder, tiny_model, tmp_path):
+    folder, _ = bad_folder
+    model = set_thresholds(tiny_model, tmp_path / "m.onnx", None)
+    done = cli("analyze", folder / "good.wav", "--model", model)
+    assert "none (the model has no thresholds)" in done.out
+    assert "~" not in done.out
+    row = json.loads(cli("analyze", folder / "good.wav", "--model", model, "--json").out)
+    assert (row["prediction_set"], row["uncertain"]) == (None, None)
+    assert row["entropy"] is not None
+
+
 def test_output_that_cannot_be_written(cli, bad_folder, tiny_model, tmp_path):
     folder, _ = bad_folder
     done = cli("analyze", folder / "good.wav", "--model", tiny_model, "-o", tmp_path / "none" / "o.csv")
@@ -289,3 +341,5 @@ def test_the_bundled_model_offline(process, tmp_path):
     assert all(set(r["probabilities"]) == {"anger", "happiness", "neutral", "sadness"} for r in rows)
     # probabilities must depend on what is heard
     assert len({round(r["confidence"], 3) for r in rows}) > 4
+    assert all(r["prediction_set"][0] == r["predicted"] for r in rows)
+    assert {r["uncertain"] for r in rows} == {True, False}

@@ -8,8 +8,11 @@ import sys
 
 import pytest
 
+COMMANDS = ("analyze", "train", "export-onnx", "corpus", "split", "evaluate", "compare", "reproduce", "cache info",
+            "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
 
-@pytest.mark.parametrize("command", [(), ("analyze",), ("train",), ("export-onnx",), ("plugins",), ("plugins", "new")])
+
+@pytest.mark.parametrize("command", [(), *(tuple(words.split()) for words in COMMANDS)], ids=" ".join)
 def test_help_has_examples(cli, command):
     done = cli(*command, "--help")
     assert done.code == 0
@@ -19,13 +22,34 @@ def test_help_has_examples(cli, command):
         assert done.out.count("ser-toolkit " + " ".join(command)) >= 2  # the usage line, and at least one example
 
 
+def test_no_command_is_left_out():
+    from ser_toolkit.cli import app
+
+    one = {str(c.name) for c in app.registered_commands}
+    several = {f"{g.name} {c.name or c.callback.__name__}" for g in app.registered_groups
+               for c in g.typer_instance.registered_commands}  # fmt: skip
+    assert one | several <= {*COMMANDS}
+    assert {words.split()[0] for words in COMMANDS} == one | {str(g.name) for g in app.registered_groups}
+
+
+def test_the_group_of_the_cache_lists_its_commands(cli):
+    done = cli("cache", "--help")
+    assert done.code == 0
+    assert all(name in done.out for name in ("info", "clear", "verify"))
+
+
 def test_version(cli):
     assert cli("--version").out == "ser-toolkit 0.1.0\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["plugins", "--json"], ["corpus", "--list"], *([*words.split(), "--help"] for words in COMMANDS)],
+    ids=" ".join,
+)
 def test_nothing_heavy_is_imported_to_start(arguments):
     heavy = ["torch", "librosa", "opensmile", "onnxruntime", "pandas", "scipy", "sklearn", "soundfile", "numba", "onnx"]
+    heavy += ["pyarrow", "matplotlib", "audformat", "audiomentations", "jinja2", "soxr"]
     code = (
         "import sys; sys.argv = ['ser-toolkit', *%r]\n"
         "from ser_toolkit.cli import main\n"

@@ -125,6 +125,7 @@ def test_losses_and_models_need_the_train_tier_and_features_do_not(
     with pytest.raises(MissingTierError, match=r"checking the loss 'brier' needs the \[train\] tier"):
         check_plugin("brier", registry)
     assert failures(check_plugin("one", registry)) == {}
+    assert failures(check_plugin("emodb", default_registry())) == {}
 
 
 def test_a_loss_that_cannot_be_built_is_found(installed: Callable[..., Registry]) -> None:
@@ -133,7 +134,7 @@ def test_a_loss_that_cannot_be_built_is_found(installed: Callable[..., Registry]
     assert "NotImplementedError" in found["builds"]
 
 
-@pytest.mark.parametrize("name", ["focal", "logistic-regression"])
+@pytest.mark.parametrize("name", ["focal", "logistic-regression", "iemocap"])
 def test_default_components_pass_like_anyones(name: str) -> None:
     assert failures(check_plugin(name, default_registry())) == {}
 
@@ -145,7 +146,7 @@ def test_the_command_ends_with_1_where_a_promise_is_broken(tmp_path: Path) -> No
     assert done.returncode == 1
     assert "FAILS" in done.stdout
     assert "float64, not float32" in done.stdout
-    done = fake_dists.ser_toolkit(tmp_path, "plugins", "--check", "onne")
+    done = fake_dists.ser_toolkit(tmp_path, "plugins", "--check", "on")
     assert done.returncode == 1
     assert "Did you mean 'one'?" in done.stderr
     assert "Traceback" not in done.stderr

@@ -56,6 +56,10 @@ BROKEN = {
         components_of("losses", "loud").replace("ser_register_losses", "ser_register_features"),
         "no_feature.C0 is no feature: it must have spec, __call__, context_s",
     ),
+    "no-corpus": (
+        components_of("losses", "quiet").replace("ser_register_losses", "ser_register_corpora"),
+        "no_corpus.C0 is no corpus: it must have utterances",
+    ),
     "bad-name": (components_of("features", "Not A Name"), "bad_name.C0.name is 'Not A Name'"),
 }
 

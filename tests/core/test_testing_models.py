@@ -216,9 +216,9 @@ def test_good_estimator(kind, labels):
         ("fitted", {"estimator"}, "Fitted is fitted already"),
         ("constant", {"learns", "ONNX"}, "accuracy 0.25"),
         ("regression", {"estimator"}, "neither predict_proba nor decision_function"),
-        ("narrow", {"outputs", "learns", "ONNX"}, r"shape \(48, 3\), not \(48, 4\)"),
+        ("narrow", {"outputs", "learns", "stored", "ONNX"}, r"shape \(48, 3\), not \(48, 4\)"),
         ("no fit", {"estimator"}, "object has no fit"),
-        ("refuses", {"outputs", "learns", "seeded", "ONNX"}, "n_neighbors"),
+        ("refuses", {"outputs", "learns", "seeded", "stored", "ONNX"}, "n_neighbors"),
     ],
 )
 def test_broken_estimator(kind, broken, message):

@@ -328,6 +328,57 @@ def test_manifests_in_one_folder_share_their_speakers(tmp_path):
 def test_folders_of_one_name_are_numbered(tmp_path):
     one, two = corpus(tmp_path / "x" / "c", "1"), corpus(tmp_path / "y" / "c", "1")
     assert speakers(one, two) == ["c/1", "c-2/1"]
+    assert [u.corpus for u in read_manifest([one, two]).utterances] == ["c", "c-2"]
+    third = corpus(tmp_path / "c-2", "1")
+    assert speakers(one, two, third) == ["c/1", "c-2/1", "c-2-2/1"]
+
+
+def units(*paths) -> tuple[list[str], list[str | None], int]:
+    """Corpora, speakers, and different keys of an evaluation."""
+    found = read_manifest(paths).utterances
+    keys = {(u.corpus, u.key, u.start_s, u.end_s) for u in found}
+    return [u.corpus for u in found], [u.speaker for u in found], len(keys)
+
+
+def stated(path: Path, *rows: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["file,speaker,emotion,corpus", *rows]) + "\n")
+    for row in rows:
+        (path.parent / row.partition(",")[0]).touch()
+    return path
+
+
+def test_manifests_in_one_folder_that_say_their_corpus_are_two(tmp_path):
+    one, two = stated(tmp_path / "aa.csv", "a.wav,1,x,aa"), stated(tmp_path / "bb.csv", "b.wav,1,x,bb", "c.wav,2,x,")
+    assert units(one, two) == (["aa", "bb", tmp_path.name], ["aa/1", "bb/1", "2"], 3)
+    assert read_manifest([one]).ignored_columns == ()
+    assert units(two)[1] == ["1", "2"]
+
+
+def test_one_corpus_in_two_folders_shares_its_speakers_and_tells_its_files_apart(tmp_path):
+    one, two = stated(tmp_path / "p" / "m.csv", "a.wav,1,x,c"), stated(tmp_path / "q" / "m.csv", "b.wav,1,x,c")
+    assert units(one, two) == (["c", "c"], ["1", "1"], 2)
+    same = stated(tmp_path / "r" / "m.csv", "a.wav,1,x,c")
+    assert units(one, two, same) == (["c", "c", "c-2"], ["1"] * 3, 3)
+    named = stated(tmp_path / "s" / "m.csv", "a.wav,1,x,c-2")
+    assert units(one, same, named) == (["c", "c-3", "c-2"], ["c/1", "c/1", "c-2/1"], 3)
+
+
+def test_a_folder_is_numbered_if_another_manifest_says_its_name(tmp_path):
+    plain, said = corpus(tmp_path / "c", "1"), stated(tmp_path / "d" / "m.csv", "manifest0.wav,1,x,c")
+    assert units(plain, said) == (["c-2", "c"], ["c-2/1", "c/1"], 2)
+    beside = stated(tmp_path / "c" / "m.csv", "b.wav,1,x,c")  # in the folder itself: the same corpus
+    assert units(plain, beside) == (["c", "c"], ["1", "1"], 2)
+
+
+def test_the_corpus_does_not_change_the_digest(tmp_path):
+    one, two = stated(tmp_path / "aa.csv", "a.wav,1,x,aa"), stated(tmp_path / "bb.csv", "a.wav,1,x,bb")
+    assert read_manifest([one]).sha256 == read_manifest([two]).sha256
+
+
+def test_a_folder_whose_name_cannot_be_printed(tmp_path):
+    path = corpus(tmp_path / "a\nb", "1")
+    assert units(path) == (["a%0Ab"], ["1"], 1)
 
 
 def test_unknown_speakers_never_clash(classes, tmp_path):

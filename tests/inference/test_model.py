@@ -50,6 +50,44 @@ def test_the_file_is_the_mean_of_its_windows(model, speech):
     assert result.windows[-1].end_s == pytest.approx(result.duration_s)
 
 
+def with_sets(tmp_path, tiny_model, thresholds):
+    """The tiny model with these thresholds, or none."""
+    proto = onnx.load(tiny_model)
+    data = json.loads(proto.metadata_props[0].value)
+    data["calibration"]["conformal"] = thresholds and {
+        "method": "class-conditional", "alpha": 0.1, "thresholds": thresholds, "n": 9, "fitted_on": "dev", "note": "",
+    }  # fmt: skip
+    helper.set_model_props(proto, {METADATA_KEY: json.dumps(data)})
+    return open_bytes(tmp_path, proto.SerializeToString())
+
+
+def test_sets_of_files_windows_and_streams(tmp_path, tiny_model, speech):
+    y, sr = speech
+    plain = with_sets(tmp_path, tiny_model, None).predict(y, sr)
+    assert plain.prediction_set is plain.uncertain is None
+    assert all(w.prediction_set is None for w in plain.windows)
+    (first, p), (second, q) = plain.ranked()
+    assert plain.entropy == pytest.approx(-(p * np.log(p) + q * np.log(q)) / np.log(2))
+    for thresholds, expected in (([1.0, 1.0], (first, second)), ([0.0, 0.0], (first,))):
+        model = with_sets(tmp_path, tiny_model, thresholds)
+        result = model.predict(y, sr)
+        assert result.probabilities == plain.probabilities
+        assert result.prediction_set == expected
+        assert result.uncertain == (len(expected) == 2)
+        assert all(w.prediction_set[0] == w.predicted for w in result.windows)
+        assert {len(w.prediction_set) for w in model.stream([y], sr)} == {len(expected)}
+    # a label at its threshold is inside, one below it is not: by the mean over windows, not by any one of them
+    at, below = (with_sets(tmp_path, tiny_model, [t] * 2).predict(y, sr) for t in (1 - q, 1 - q - 1e-9))
+    assert at.prediction_set == (first, second)
+    assert below.prediction_set == (first,)
+
+
+def test_the_bundled_model_has_sets():
+    sets = ser_toolkit.load(device="cpu").recipe.conformal
+    assert (sets.method, sets.alpha, sets.n) == ("lac", 0.1, 73)
+    assert 0.5 < sets.thresholds[0] < 1
+
+
 def test_other_rates_and_channels(model, speech):
     y, sr = speech
     stereo = model.predict(np.stack([y, y]), sr)
@@ -211,6 +249,10 @@ def test_truncated_model(tmp_path, tiny_model, capfd):
         ({"sr": -1}, "sr"),
         ({"segments__window_s": 1e12}, "window_s"),
         ({"format": 99}, "upgrade"),
+        (
+            {"calibration__conformal": {"method": "lac", "alpha": 0.1, "thresholds": [0.5], "n": 9, "fitted_on": ""}},
+            "1 thresholds for 2 labels",
+        ),
         ({"training": None, "evil": "__import__('os')"}, "evil"),
     ],
 )

@@ -1,0 +1,83 @@
+"""What a run says of itself before it begins, and who may run it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ser_toolkit.errors import ConfigError
+from ser_toolkit.interfaces import ClassicalModel
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from ser_toolkit.data.manifest import Manifest
+    from ser_toolkit.training.config import TrainConfig
+    from ser_toolkit.training.plan import Plan
+
+__all__ = ["check_alone", "device_name", "ignored_columns", "unused_settings"]
+
+
+def device_name(accelerator: Accelerator | None) -> str:
+    """Where a network is trained, in words; estimators run on the CPU."""
+    if accelerator is None:
+        return "cpu"
+    processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
+    precision = f", {accelerator.mixed_precision}" if accelerator.mixed_precision != "no" else ""
+    device = "cpu" if accelerator.device.type == "cpu" else str(accelerator.device)
+    return f"{device}{processes}{precision}"
+
+
+def ignored_columns(manifest: Manifest) -> list[str]:
+    """A caution if the manifest has columns that mean nothing here."""
+    columns = ", ".join(map(repr, manifest.ignored_columns))
+    return [f"columns of the manifest that are not used: {columns}"] if columns else []
+
+
+def unused_settings(plan: Plan, config: TrainConfig) -> list[str]:
+    """A caution if a classical model is given settings that only a network heeds.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its model.
+    config : TrainConfig
+        Settings; those that differ from the defaults are named.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
+    if not isinstance(plan.model, ClassicalModel):
+        return []
+    training, augment = config.training, config.augment
+    given = {
+        "training.sampling": training.sampling != "all",
+        "training.soft_labels": training.soft_labels,
+        "training.schedule": training.schedule != "constant",
+        "augment.freq_masks": augment.freq_masks,
+        "augment.time_masks": augment.time_masks,
+        "augment.vector_noise": augment.vector_noise,
+        "augment.input_dropout": augment.input_dropout,
+    }
+    names = [name for name, value in given.items() if value]
+    if not names:
+        return []
+    return [f"{', '.join(names)}: do not apply to {plan.model.name}, for networks only"]
+
+
+def check_alone(plan: Plan) -> None:
+    """Refuse to fit a classical model in several processes, of which each would do all of it.
+
+    Raises
+    ------
+    ConfigError
+        Under torchrun or accelerate's launcher with more than one process.
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if isinstance(plan.model, ClassicalModel) and processes.isdecimal() and int(processes) > 1:
+        raise ConfigError(
+            f"{plan.model.name} is fitted by one process, and {processes} were started: run the command without "
+            "torchrun or accelerate launch"
+        )

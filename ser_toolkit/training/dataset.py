@@ -1,0 +1,219 @@
+"""The labelled utterances of a run, as classes and votes, and their features on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_toolkit.data.augment import augmentation_of
+from ser_toolkit.data.manifest import read_manifest
+from ser_toolkit.errors import ManifestError
+from ser_toolkit.training.audio_state import AudioState, check_audio, files_digest
+from ser_toolkit.training.store import FeatureStore, build_store, open_store
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from numpy.typing import NDArray
+
+    from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.data.manifest import Manifest, Utterance
+    from ser_toolkit.features import FeatureSet
+    from ser_toolkit.training.config import TrainConfig
+    from ser_toolkit.training.progress import Progress
+
+__all__ = ["Dataset", "extract", "read_dataset"]
+
+MAX_LABEL = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What a run learns from and is tested on.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Everything that was given.
+    utterances : tuple of Utterance
+        Those of the chosen labels.
+    labels : tuple of str
+        Classes, in the order of the outputs.
+    classes : ndarray of int64, shape (n_utterances,)
+        Class of each utterance.
+    """
+
+    manifest: Manifest
+    utterances: tuple[Utterance, ...]
+    labels: tuple[str, ...]
+    classes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, manifest: Manifest, config: TrainConfig) -> Dataset:
+        """Choose the utterances whose label is to be learnt.
+
+        Parameters
+        ----------
+        manifest : Manifest
+            All utterances.
+        config : TrainConfig
+            ``emotions``: labels to keep, or None for all.
+
+        Returns
+        -------
+        Dataset
+            With at least two labels.
+
+        Raises
+        ------
+        ManifestError
+            If a label does not occur, only one is left, or one cannot be stored.
+        """
+        counts = Counter(u.emotion for u in manifest.utterances)
+        if config.emotions is not None:
+            missing = [e for e in config.emotions if e not in counts]
+            if missing:
+                raise ManifestError(
+                    f"no recording is labelled {', '.join(map(repr, missing))}. The manifest has "
+                    + ", ".join(f"{label} ({n})" for label, n in sorted(counts.items()))
+                )
+        labels = tuple(config.emotions or sorted(counts))
+        if len(labels) < 2:
+            raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
+        for label in labels:
+            if len(label) > MAX_LABEL or not label.isprintable():
+                raise ManifestError(
+                    f"the label {label[:60]!r} cannot be used: a label has at most {MAX_LABEL} characters and no "
+                    "control characters or broken encoding"
+                )
+        utterances = tuple(u for u in manifest.utterances if u.emotion in labels)
+        classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
+        return cls(manifest=manifest, utterances=utterances, labels=labels, classes=classes)
+
+    def votes(self) -> NDArray[np.float64]:
+        """Shares of the raters' votes, (n_utterances, n_labels); rows of NaN where no rater voted for any label."""
+        counts = np.array([[u.votes.get(label, 0.0) for label in self.labels] for u in self.utterances])
+        total = counts.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
+
+
+def read_dataset(
+    manifests: Sequence[str | Path] | str | Path, config: TrainConfig, *, speaker_pattern: str | None
+) -> Dataset:
+    """Manifests, one or several, as the utterances of the configuration's labels.
+
+    Parameters
+    ----------
+    manifests : path or sequence of paths
+        Manifest CSV files, folders with one folder per class, or audiofolders.
+    config : TrainConfig
+        ``emotions``: labels to keep.
+    speaker_pattern : str or None
+        Regular expression whose first group finds the speaker in a file's path, for folders without a manifest.
+
+    Returns
+    -------
+    Dataset
+        With at least two labels.
+
+    Raises
+    ------
+    ManifestError
+        As `read_manifest` and `Dataset.of`.
+    """
+    given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
+    return Dataset.of(read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern), config)
+
+
+def extract(
+    folder: Path,
+    data: Dataset,
+    features: FeatureSet,
+    config: TrainConfig,
+    progress: Progress,
+    accelerator: Accelerator | None,
+    *,
+    cache: FeatureCache | None,
+    augmented: Collection[int] | None = None,
+) -> FeatureStore:
+    """Features of all utterances: those of an earlier attempt in `folder`, of the cache, or new ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the store is, or is made by the main process. The folder above it keeps hashes of the audio.
+    data : Dataset
+        The utterances.
+    features : FeatureSet
+        Extractors and windows.
+    config : TrainConfig
+        Workers and augmentation.
+    progress : Progress
+        Is told.
+    accelerator : Accelerator or None
+        Processes that share the folder.
+    cache : FeatureCache or None
+        Shared by all runs.
+    augmented : collection of int, optional
+        Utterances that altered copies are made of; default: all.
+
+    Returns
+    -------
+    FeatureStore
+        Memory-mapped.
+
+    Raises
+    ------
+    ManifestError
+        If no recording can be used.
+    ConfigError
+        If the audio is not that of the earlier attempt.
+    """
+    if accelerator is None or accelerator.is_main_process:
+        before = AudioState.load(folder.parent, folder.name)
+        files = files_digest(data.utterances)
+        if before is None or before.files != files or not _holds(folder, features, before):
+            made = build_store(
+                folder,
+                data.utterances,
+                features,
+                cache=cache,
+                augmentation=augmentation_of(config.augment, seed=config.training.seed, sr=config.sr),
+                augmented=augmented,
+                workers=config.training.workers,
+                on_progress=progress.extracting,
+            )
+            now = AudioState.of(made, files)
+            if before is not None:
+                check_audio(before, now, data.utterances, folder=folder.parent)
+            now.save(folder.parent, folder.name)
+        for warning in cache.warnings if cache else ():
+            progress.caution(warning)
+    if accelerator is not None:
+        accelerator.wait_for_everyone()
+    store = open_store(folder)
+    total = len(data.utterances)
+    if store.excluded and len(store.excluded) == total:
+        reasons = Counter(r.split(":")[0] for r in store.excluded.values())
+        raise ManifestError(f"none of the {total} recordings can be used: {dict(reasons)}")
+    if accelerator is None or accelerator.is_main_process:
+        progress.extracted(
+            windows=len(store),
+            lost=total - len(set(store.owner.tolist())) - len(store.excluded),
+            excluded=len(store.excluded),
+            total=total,
+        )
+    return store
+
+
+def _holds(folder: Path, features: FeatureSet, wanted: AudioState) -> bool:
+    """Whether a folder has the features of this audio, whole."""
+    try:
+        store = open_store(folder)
+    except (OSError, ValueError, KeyError):
+        return False
+    return store.recordings == wanted.recordings and features.extractors.keys() <= store.values.keys()

@@ -1,0 +1,130 @@
+"""Fitting one split: weights, logits of what was held out, and the calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_toolkit.errors import SplitError
+from ser_toolkit.training.calibration import calibrate
+from ser_toolkit.training.fitting import fit_classical, fit_network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from accelerate import Accelerator
+    from numpy.typing import NDArray
+
+    from ser_toolkit.recipe import Calibration
+    from ser_toolkit.training.config import TrainConfig
+    from ser_toolkit.training.dataset import Dataset
+    from ser_toolkit.training.epochs import Epoch
+    from ser_toolkit.training.plan import Plan
+    from ser_toolkit.training.progress import Progress
+    from ser_toolkit.training.splits import Part, Split
+    from ser_toolkit.training.store import FeatureStore
+
+__all__ = ["FittedFold", "check_fold", "fit_fold"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedFold:
+    """What fitting one split gave.
+
+    Parameters
+    ----------
+    weights : dict of Tensor, or Classifier
+        As for `ser_toolkit.training.checkpoint.save_run`.
+    logits : dict
+        Part to logits of its windows in the order of the store, (n_windows, n_labels); development and test.
+    epochs : tuple of Epoch
+        Empty for a classical model.
+    calibration : Calibration
+        Fitted on the development part.
+    """
+
+    weights: Any
+    logits: dict[Part, NDArray[np.floating[Any]]]
+    epochs: tuple[Epoch, ...]
+    calibration: Calibration
+
+
+def check_fold(store: FeatureStore, parts: Split, classes: NDArray[np.int64], labels: Sequence[str]) -> None:
+    """Refuse a split of which too little is left after extraction.
+
+    Raises
+    ------
+    SplitError
+        If a label has no training window, or there is no development window.
+    """
+    seen = set(classes[store.owner[store.windows_of(parts.indices("train"))]].tolist())
+    absent = [label for i, label in enumerate(labels) if i not in seen]
+    if absent:
+        raise SplitError(
+            f"no training window is left of {', '.join(absent)}: recordings too short or unusable (see excluded)"
+        )
+    if not len(store.windows_of(parts.indices("dev"))):
+        raise SplitError("no development window is left: recordings too short for the segments, or unusable")
+
+
+def fit_fold(
+    plan: Plan,
+    store: FeatureStore,
+    parts: Split,
+    data: Dataset,
+    config: TrainConfig,
+    accelerator: Accelerator | None,
+    folder: Path,
+    progress: Progress,
+    *,
+    logs: Path | None = None,
+) -> FittedFold:
+    """Fit on the training part, choose and calibrate on the development part.
+
+    Nothing of the test part is looked at but to compute its logits at the end.
+
+    Parameters
+    ----------
+    plan, store, parts, data, config : Plan, FeatureStore, Split, Dataset, TrainConfig
+        What to fit on what, and how.
+    accelerator : Accelerator or None
+        None for a classical model.
+    folder : Path
+        A network's progress is kept in ``work/last.pt`` below it, and continued from.
+    progress : Progress
+        Is told of steps and epochs.
+    logs : Path, optional
+        Where a tracker writes; default: ``tensorboard`` below `folder`.
+
+    Returns
+    -------
+    FittedFold
+        Weights and logits.
+
+    Raises
+    ------
+    SplitError
+        See `check_fold`.
+    """
+    check_fold(store, parts, data.classes, data.labels)
+    weights: Any
+    if accelerator is None:
+        weights, logits, epochs = fit_classical(plan, store, parts, data.classes, config)
+    else:
+        votes = data.votes() if config.training.soft_labels else None
+        weights, logits, epochs = fit_network(
+            plan, store, parts, data.classes, config, accelerator, folder, progress, votes=votes, logs=logs
+        )
+    owner = store.owner[store.windows_of(parts.indices("dev"))]
+    calibration = calibrate(
+        logits["dev"],
+        owner,
+        data.classes,
+        labels=data.labels,
+        config=config.calibration,
+        fitted_on="development speakers",
+    )
+    return FittedFold(weights=weights, logits=logits, epochs=epochs, calibration=calibration)

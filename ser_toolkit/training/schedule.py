@@ -1,0 +1,72 @@
+"""The learning rate of each step, from nothing but the configuration and the epochs so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ser_toolkit.training.selection import dev_score
+
+if TYPE_CHECKING:
+    from ser_toolkit.training.config import TrainingConfig
+    from ser_toolkit.training.epochs import Epoch
+
+__all__ = ["learning_rate"]
+
+
+def learning_rate(config: TrainingConfig, past: Sequence[Epoch], *, step: int, steps: int) -> float:
+    """Learning rate of one step; a run that was stopped and continued gets the same.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        ``lr``, ``schedule``, ``warmup_epochs``, ``epochs``, ``patience`` and ``select``.
+    past : sequence of Epoch
+        The finished epochs.
+    step : int
+        Of the epoch that runs, from 0.
+    steps : int
+        Steps of each epoch.
+
+    Returns
+    -------
+    float
+        Above 0, at most ``lr``.
+
+    Notes
+    -----
+    With ``n`` steps done of ``N`` in all and ``W`` of warm-up, the first ``W`` steps take ``(n + 1) / W`` of the rate
+    that the schedule gives; ``"cosine"`` gives ``(1 + cos(pi (n - W) / (N - W))) / 2``, and 1 before ``W``.
+    ``"plateau"`` halves whenever ``patience`` / 3 epochs (rounded down, at least one) brought no better development
+    score: UA with ``select = "ua"``, else the loss.
+
+    References
+    ----------
+    Loshchilov and Hutter, "SGDR", ICLR 2017, equation (5), without restarts.
+    """
+    done = len(past) * steps + step
+    warm = config.warmup_epochs * steps
+    factor = 1.0
+    if config.schedule == "cosine":
+        left = max(config.epochs * steps - warm, 1.0)
+        factor = 0.5 * (1.0 + math.cos(math.pi * min(max(done - warm, 0.0) / left, 1.0)))
+    elif config.schedule == "plateau":
+        factor = 0.5 ** _plateaus(config, past)
+    if done + 1 < warm:
+        factor *= (done + 1) / warm
+    return config.lr * factor
+
+
+def _plateaus(config: TrainingConfig, past: Sequence[Epoch]) -> int:
+    wait = max(1, config.patience // 3)
+    best, since, count = -math.inf, 0, 0
+    for epoch in past:
+        score = dev_score(config, ua=epoch.dev_ua, loss=epoch.dev_loss)
+        if score > best:
+            best, since = score, 0
+        else:
+            since += 1
+            if since == wait:
+                since, count = 0, count + 1
+    return count
