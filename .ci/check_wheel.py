@@ -16,6 +16,8 @@ for wanted in (
     "ser_toolkit/models/emodb.md",
     "ser_toolkit/py.typed",
     "ser_toolkit/report/templates/evaluation.html.j2",
+    "ser_toolkit/report/templates/reproduction.html.j2",
+    "ser_toolkit/report/templates/style.css",
 ):
     if wanted not in names:
         sys.exit(f"{wheel.name} lacks {wanted}")
