@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_toolkit.cli.outputs import refuse_input
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -70,7 +72,7 @@ def analyze(
     for warning in opened.warnings:
         stderr.print(f"warning: {warning}", style="yellow", markup=False)
     files = find_audio(paths)
-    _protect(output, [found.path for found in files] + ([Path(model)] if model else []))
+    refuse_input(output, [found.path for found in files] + ([Path(model)] if model else []))
     results: list[FileResult] = []
     interrupted = False
     try:
@@ -93,12 +95,6 @@ def analyze(
         stderr.print(f"interrupted after {len(results)} of {len(files)} files; what was done is kept", style="yellow")
         raise typer.Exit(130)
     raise typer.Exit(_exit_code(results))
-
-
-def _protect(output: Path | None, read: Sequence[Path]) -> None:
-    """Refuse to write over what is read."""
-    if output is not None and output.exists() and any(p.exists() and p.samefile(output) for p in read):
-        raise typer.BadParameter(f"--output {output} is one of the files that are read; give another name")
 
 
 def _format(given: Format | None, output: Path | None, *, json: bool) -> str:

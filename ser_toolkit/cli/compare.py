@@ -37,7 +37,7 @@ def compare(
     from ser_toolkit.report.evaluation_page import write_comparison
     from ser_toolkit.report.evaluation_terminal import comparison as rendered
 
-    tables = [Predictions.load(path / "predictions.parquet" if path.is_dir() else path) for path in (a, b)]
+    tables = [Predictions.load(_predictions(path)) for path in (a, b)]
     found = compare_predictions(tables[0], tables[1], bootstraps=bootstraps, seed=seed)
     if out is not None:
         write_comparison(found, out, a=str(a), b=str(b))
@@ -48,3 +48,13 @@ def compare(
     stdout.print(rendered(found, a=str(a), b=str(b)))
     if out is not None:
         stdout.print(f"report: {out / 'comparison.md'}", markup=False)
+
+
+def _predictions(path: Path) -> Path:
+    """The table of an evaluation's folder, or the file itself."""
+    from ser_toolkit.errors import ModelError
+
+    file = path / "predictions.parquet" if path.is_dir() else path
+    if not file.is_file():
+        raise ModelError(f"{path}: there is no evaluation (predictions.parquet); make one with `ser-toolkit evaluate`")
+    return file

@@ -23,6 +23,7 @@ def corpus(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option of the reader; repeatable.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the readers, their options and layouts.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the manifest if it is there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The counts as JSON on standard output.")] = False,
 ) -> None:
     """Read a published corpus: write its manifest, and compare its counts with the published ones.
@@ -45,9 +46,11 @@ def corpus(
     if name is None or list_:
         stdout.print(rendering.readers(registry.components("corpus")))
         return
+    from ser_toolkit.cli.outputs import refuse_existing
     from ser_toolkit.data.corpus_report import read_corpus, report_corpus
     from ser_toolkit.data.manifest_writer import write_manifest
 
+    refuse_existing(output, force=force)
     options = dict(_option(text) for text in set_ or [])
     if labels is not None:
         options["labels"] = labels

@@ -52,6 +52,7 @@ def split(
     - `ser-toolkit split corpus/manifest.csv --protocol leave-one-pair-out -o split.csv`
     - `ser-toolkit split a/manifest.csv b/manifest.csv --protocol leave-one-corpus-out --check-audio`
     """
+    from ser_toolkit.cli.outputs import refuse_input
     from ser_toolkit.data.manifest import read_manifest
     from ser_toolkit.report import splits, terminal
     from ser_toolkit.training.config import SplitConfig
@@ -59,6 +60,7 @@ def split(
     from ser_toolkit.training.protocols import folds_of
     from ser_toolkit.training.split_file import write_split
 
+    refuse_input(out, manifests)
     manifest = read_manifest(manifests, speaker_pattern=speaker_pattern)
     if emotions is not None:
         manifest = manifest.select(name.strip() for name in emotions.split(",") if name.strip())

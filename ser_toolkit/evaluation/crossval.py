@@ -15,6 +15,7 @@ from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.announcement import check_alone
 from ser_toolkit.training.config import TrainConfig, check_config
+from ser_toolkit.training.folder import refuse_full
 from ser_toolkit.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def cross_validate(
         Before anything is computed, where possible.
     """
     progress, registry, out = progress or SilentJob(), registry or default_registry(), Path(out)
+    refuse_full(out, resume=resume)
     config = config if isinstance(config, TrainConfig) else check_config(config or {})
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
     plan = Plan.make(config, data.labels, registry)

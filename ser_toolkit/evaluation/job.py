@@ -123,7 +123,7 @@ class Job:
             warnings=[
                 *self.folds.warnings,
                 *ignored_columns(self.data.manifest),
-                *(unused_settings(plan, self.config) if plan else ()),
+                *(unused_settings(plan, self.config, self.data.utterances) if plan else ()),
             ],
         )
 

@@ -159,11 +159,13 @@ def keep(
     if seen == "drop":
         rest = tuple(i for i in everything if i not in overlap.by_speaker and i not in overlap.by_recording)
         if not rest:
-            raise SplitError(f"nothing is left: {name} was trained on {overlap.describe()}, which is everything")
+            raise SplitError(
+                f"nothing is left: {name} was trained on {overlap.describe()}, all there is: name other recordings"
+            )
         return rest, f"without {overlap.describe()} that it was trained on"
     raise SplitError(
         f"{name} was trained on {overlap.describe()} of this manifest: scores on them would say nothing about new "
-        "voices. Leave them out (seen: drop), or keep them and have every score say so (seen: mark)"
+        "voices. Leave them out (--seen drop), or keep them and have every score say so (--seen mark)"
     )
 
 

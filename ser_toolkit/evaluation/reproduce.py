@@ -25,6 +25,7 @@ from ser_toolkit.evaluation.reproduction import (
 from ser_toolkit.evaluation.run_folds import is_finished, run_folds
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.config import TrainConfig, check_config
+from ser_toolkit.training.folder import refuse_full
 from ser_toolkit.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -121,12 +122,14 @@ def reproduce(
         Before anything is computed, where possible.
     """
     progress, registry, out = progress or SilentJob(), registry or default_registry(), Path(out)
+    refuse_full(out, resume=resume)
     labelled = {"emotions": list(FOUR), **(changes or {})}
     probe = read_dataset(manifests, check_config({"emotions": labelled["emotions"]}), speaker_pattern=speaker_pattern)
     iemocap = is_iemocap(probe.utterances)
     config = default_config(iemocap, labelled)
     if quick:
-        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 2})})
+        if "epochs" not in labelled.get("training", {}):
+            config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 2})})
         seeds, image_seeds = list(seeds)[:1], None
     seeds, image_seeds = list(dict.fromkeys(seeds)), list(dict.fromkeys(image_seeds or ()))
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)

@@ -31,7 +31,7 @@ def reproduction_picture(result: Reproduction) -> Picture:
     networks = [r for r in result.rows if r.setting.network]
     learners = [r for r in result.rows if not r.setting.network]
     panels = [
-        ("Networks, per window", networks),
+        ("Networks", networks),
         ("Classical learners, per window", [r for r in learners if not r.setting.per_utterance]),
         ("Classical learners, per utterance", [r for r in learners if r.setting.per_utterance]),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ser_toolkit.errors import ConfigError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from ser_toolkit.data.manifest import Manifest
+    from ser_toolkit.data.utterance import Utterance
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.plan import Plan
 
@@ -34,23 +36,23 @@ def ignored_columns(manifest: Manifest) -> list[str]:
     return [f"columns of the manifest that are not used: {columns}"] if columns else []
 
 
-def unused_settings(plan: Plan, config: TrainConfig) -> list[str]:
-    """A caution if a classical model is given settings that only a network heeds.
+def unused_settings(plan: Plan, config: TrainConfig, utterances: Sequence[Utterance] = ()) -> list[str]:
+    """Cautions about settings that change nothing here.
 
     Parameters
     ----------
     plan : Plan
-        Its model.
+        Its model and inputs.
     config : TrainConfig
-        Settings; those that differ from the defaults are named.
+        Settings; those that differ from the defaults are looked at.
+    utterances : sequence of Utterance, optional
+        What is learnt from: soft labels need votes.
 
     Returns
     -------
     list of str
-        One sentence or none.
+        Sentences.
     """
-    if not isinstance(plan.model, ClassicalModel):
-        return []
     training, augment = config.training, config.augment
     given = {
         "training.sampling": training.sampling != "all",
@@ -62,9 +64,17 @@ def unused_settings(plan: Plan, config: TrainConfig) -> list[str]:
         "augment.input_dropout": augment.input_dropout,
     }
     names = [name for name, value in given.items() if value]
-    if not names:
-        return []
-    return [f"{', '.join(names)}: do not apply to {plan.model.name}, for networks only"]
+    if isinstance(plan.model, ClassicalModel):
+        return [f"{', '.join(names)}: do not apply to {plan.model.name}, for networks only"] if names else []
+    roles = [spec.role for spec in plan.features.specs().values()]
+    useless = {
+        "training.soft_labels": (not any(u.votes for u in utterances), "the manifest has no votes (vote_<label>)"),
+        "augment.freq_masks": ("image" not in roles, "no input is a spectrogram"),
+        "augment.time_masks": (set(roles) <= {"vector"}, "no input has a time axis"),
+        "augment.vector_noise": ("vector" not in roles, "no input is a vector"),
+        "augment.input_dropout": (len(roles) < 2, "the network has one input"),
+    }
+    return [f"{name} changes nothing: {useless[name][1]}" for name in names if name in useless and useless[name][0]]
 
 
 def check_alone(plan: Plan) -> None:

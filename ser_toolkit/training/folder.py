@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.dataset import Dataset
 
-__all__ = ["COMPONENTS", "changes_of", "new_folder", "prepare_folder", "run_folder", "state_of"]
+__all__ = ["COMPONENTS", "changes_of", "new_folder", "prepare_folder", "refuse_full", "run_folder", "state_of"]
 
 CONFIG = "config.json"
 
@@ -176,6 +176,20 @@ def new_folder(out: Path, *, hint: str = "give another --out") -> None:
 def _passing(name: str) -> bool:
     """Whether a file is one of a process that was killed, and holds nothing."""
     return name == LOCK or name.startswith(atomic.PREFIX)
+
+
+def refuse_full(out: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds something else, before any work is done.
+
+    Raises
+    ------
+    ConfigError
+        If it is not empty, and not a run that is to be continued.
+    """
+    if resume and (out / CONFIG).is_file():
+        return
+    if out.exists() and (not out.is_dir() or any(not p.name.startswith(atomic.PREFIX) for p in out.iterdir())):
+        raise ConfigError(f"{out} is there and not empty: {_hint(resume)}")
 
 
 def _hint(resume: bool) -> str:

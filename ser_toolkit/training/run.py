@@ -24,7 +24,7 @@ from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
 from ser_toolkit.training.fitting import make_accelerator
 from ser_toolkit.training.fold import FittedFold, fit_fold
-from ser_toolkit.training.folder import run_folder, state_of
+from ser_toolkit.training.folder import refuse_full, run_folder, state_of
 from ser_toolkit.training.guard import check_folds, mark
 from ser_toolkit.training.plan import Plan
 from ser_toolkit.training.progress import Progress, Silent
@@ -92,6 +92,7 @@ def train(
         Before anything is computed, where possible.
     """
     progress, registry, out = progress or Silent(), registry or default_registry(), Path(out)
+    refuse_full(out, resume=resume)
     config = config if isinstance(config, TrainConfig) else check_config(config or {})
     if config.training.seeds is not None:
         raise ConfigError(
@@ -121,7 +122,11 @@ def train(
                 parts=parts.counts(),
                 labels=data.labels,
                 device=device_name(accelerator),
-                warnings=[*parts.warnings, *ignored_columns(data.manifest), *unused_settings(plan, config)],
+                warnings=[
+                    *parts.warnings,
+                    *ignored_columns(data.manifest),
+                    *unused_settings(plan, config, data.utterances),
+                ],
             )
         if resume and (out / RECIPE).is_file():
             if main:
