@@ -171,28 +171,24 @@ def _cross_validated(
     pattern: str | None,
 ) -> CrossValidation | None:
     from ser_toolkit.cli.cache import wanted_cache
+    from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.evaluation.crossval import cross_validate
     from ser_toolkit.report.job_progress import RichJob
     from ser_toolkit.training.memory import keep_freed_memory
 
     keep_freed_memory()
-    with RichJob() as progress:
-        try:
-            done = cross_validate(
-                manifests,
-                config=changes,
-                out=out,
-                seeds=seed_list(seeds) if seeds is not None else None,
-                device=device,
-                resume=resume,
-                speaker_pattern=pattern,
-                progress=progress,
-                cache=wanted_cache(cache),
-            )
-        except KeyboardInterrupt:
-            if out.exists():
-                progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
-            raise
+    with RichJob() as progress, resumable(progress, out):
+        done = cross_validate(
+            manifests,
+            config=changes,
+            out=out,
+            seeds=seed_list(seeds) if seeds is not None else None,
+            device=device,
+            resume=resume,
+            speaker_pattern=pattern,
+            progress=progress,
+            cache=wanted_cache(cache),
+        )
     return done if progress.is_main_process else None
 
 

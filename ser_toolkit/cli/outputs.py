@@ -1,13 +1,18 @@
-"""Nothing that is read, and nothing that somebody may have edited, is written over."""
+"""What commands write: nothing that is read is replaced, and what was done before Ctrl-C is not lost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-__all__ = ["refuse_existing", "refuse_input"]
+if TYPE_CHECKING:
+    from ser_toolkit.report.training_progress import RichProgress
+
+__all__ = ["refuse_existing", "refuse_input", "resumable"]
 
 
 def refuse_input(output: Path | None, read: Sequence[Path]) -> None:
@@ -23,3 +28,14 @@ def refuse_existing(output: Path | None, *, force: bool) -> None:
     """Refuse to replace a file without being told to."""
     if output is not None and output.exists() and not force:
         raise typer.BadParameter(f"{output} is there; give another name, or --force to replace it")
+
+
+@contextlib.contextmanager
+def resumable(progress: RichProgress, out: Path) -> Iterator[None]:
+    """On Ctrl-C, say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if out.exists():
+            progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
+        raise

@@ -63,6 +63,7 @@ def reproduce(
     """
     from ser_toolkit.cli.cache import wanted_cache
     from ser_toolkit.cli.evaluate import seed_list
+    from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.cli.train import names
     from ser_toolkit.evaluation.reproduce import reproduce as run
     from ser_toolkit.report import terminal
@@ -77,26 +78,21 @@ def reproduce(
     if protocol is not None:
         changes["split"] = {**changes.get("split", {}), "protocol": protocol}
     keep_freed_memory()
-    with RichJob() as progress:
-        try:
-            result = run(
-                manifests,
-                changes=changes,
-                out=out,
-                seeds=seed_list(seeds),
-                image_seeds=seed_list(image_seeds) if image_seeds else None,
-                classical=classical,
-                quick=quick,
-                device=device,
-                resume=resume,
-                speaker_pattern=speaker_pattern,
-                progress=progress,
-                cache=wanted_cache(cache),
-            )
-        except KeyboardInterrupt:
-            if out.exists():
-                progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
-            raise
+    with RichJob() as progress, resumable(progress, out):
+        result = run(
+            manifests,
+            changes=changes,
+            out=out,
+            seeds=seed_list(seeds),
+            image_seeds=seed_list(image_seeds) if image_seeds is not None else None,
+            classical=classical,
+            quick=quick,
+            device=device,
+            resume=resume,
+            speaker_pattern=speaker_pattern,
+            progress=progress,
+            cache=wanted_cache(cache),
+        )
     if progress.is_main_process:
         write_reproduction(result)
         terminal.console().print(as_terminal(result))

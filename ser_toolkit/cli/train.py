@@ -54,6 +54,7 @@ def train(
     - `ser-toolkit train corpus/ --features egemaps --model svm --out runs/svm`
     """
     from ser_toolkit.cli.cache import wanted_cache
+    from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.report import terminal
     from ser_toolkit.report.training_progress import RichProgress
     from ser_toolkit.training.config import read_config
@@ -78,22 +79,17 @@ def train(
         overrides.append("split.allow_speaker_overlap=true")
     settings = read_config(config, [*overrides, *(set_ or [])])
     keep_freed_memory()
-    with RichProgress() as progress:
-        try:
-            result = run(
-                manifests,
-                config=settings,
-                out=out,
-                device=device,
-                resume=resume,
-                speaker_pattern=speaker_pattern,
-                progress=progress,
-                cache=wanted_cache(cache),
-            )
-        except KeyboardInterrupt:
-            if out.exists():
-                progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
-            raise
+    with RichProgress() as progress, resumable(progress, out):
+        result = run(
+            manifests,
+            config=settings,
+            out=out,
+            device=device,
+            resume=resume,
+            speaker_pattern=speaker_pattern,
+            progress=progress,
+            cache=wanted_cache(cache),
+        )
     if progress.is_main_process:
         terminal.console().print(terminal.training(result))
 
