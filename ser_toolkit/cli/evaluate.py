@@ -73,7 +73,7 @@ def evaluate(
     from ser_toolkit.report.evaluation_page import write_report
     from ser_toolkit.report.evaluation_terminal import evaluation as rendered
 
-    _check_tier()
+    check_tier()
     wanted = names(emotions) if emotions is not None else None
     if model is not None:
         if any(x is not None for x in (config, protocol, folds, split, seeds)) or set_ or resume:
@@ -126,7 +126,7 @@ def seed_list(text: str) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def _check_tier() -> None:
+def check_tier() -> None:
     """Refuse at the start what would fail at the end."""
     from importlib.util import find_spec
 

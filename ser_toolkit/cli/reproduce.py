@@ -62,7 +62,7 @@ def reproduce(
     - `ser-toolkit reproduce ravdess/manifest.csv --protocol ravdess-5 --resume`
     """
     from ser_toolkit.cli.cache import wanted_cache
-    from ser_toolkit.cli.evaluate import seed_list
+    from ser_toolkit.cli.evaluate import check_tier, seed_list
     from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.cli.train import names
     from ser_toolkit.evaluation.reproduce import reproduce as run
@@ -72,6 +72,7 @@ def reproduce(
     from ser_toolkit.training.config import read_changes
     from ser_toolkit.training.memory import keep_freed_memory
 
+    check_tier()
     changes = read_changes(config, set_ or ())
     if emotions is not None:
         changes["emotions"] = names(emotions)

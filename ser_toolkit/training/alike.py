@@ -83,7 +83,7 @@ def listen(
     Heard
         In the order of the utterances.
     """
-    from ser_toolkit.training.store import recording_hash
+    from ser_toolkit.training.extraction import recording_hash
 
     recordings, prints, unusable = [], [], {}
     for i, u in enumerate(utterances, 1):
