@@ -54,7 +54,7 @@ def test_json_and_files(runs):
 
 
 def test_what_is_no_evaluation_is_an_error(runs, tmp_path):
-    with pytest.raises(ModelError, match="no predictions of ser-toolkit"):
+    with pytest.raises(ModelError, match="make one with `ser-toolkit evaluate`"):
         raise run(runs, runs / "bad").exception
     other = renamed(random_predictions(n=20), corpus="other")
     other.save(runs / "other.parquet")
