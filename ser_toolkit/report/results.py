@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-__all__ = ["FileResult", "Status", "WindowResult", "normalized_entropy"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_toolkit.recipe_calibration import Conformal
+
+__all__ = ["UNCERTAIN", "FileResult", "Status", "WindowResult", "Windows", "normalized_entropy"]
 
 Status = Literal["ok", "skipped", "failed"]
+
+UNCERTAIN = "uncertain"
+"""What is predicted where the highest probability is below the least one that was asked for."""
 
 
 def normalized_entropy(probabilities: Mapping[str, float]) -> float:
@@ -31,8 +39,47 @@ def normalized_entropy(probabilities: Mapping[str, float]) -> float:
     return max(0.0, min(1.0, nats / math.log(len(probabilities))))
 
 
+class _Distribution:
+    """What follows from a distribution over labels; `probabilities` may be empty."""
+
+    probabilities: dict[str, float]
+    prediction_set: tuple[str, ...] | None
+    min_confidence: float
+
+    @property
+    def likeliest(self) -> str | None:
+        """Label of the highest probability, however low that is."""
+        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
+
+    @property
+    def predicted(self) -> str | None:
+        """The likeliest label, or `UNCERTAIN` if its probability is below `min_confidence`."""
+        if self.confidence is not None and self.confidence < self.min_confidence:
+            return UNCERTAIN
+        return self.likeliest
+
+    @property
+    def confidence(self) -> float | None:
+        """The highest probability."""
+        return max(self.probabilities.values()) if self.probabilities else None
+
+    @property
+    def entropy(self) -> float | None:
+        """Uncertainty from 0 to 1, see `normalized_entropy`; None without probabilities."""
+        return normalized_entropy(self.probabilities) if self.probabilities else None
+
+    @property
+    def uncertain(self) -> bool | None:
+        """Whether the prediction set holds several emotions; None without a set."""
+        return None if self.prediction_set is None else len(self.prediction_set) > 1
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """Labels with their probabilities, the likeliest first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])
+
+
 @dataclass(frozen=True, kw_only=True)
-class WindowResult:
+class WindowResult(_Distribution):
     """Emotion of one window.
 
     Parameters
@@ -44,50 +91,91 @@ class WindowResult:
     prediction_set : tuple of str or None
         As of `FileResult`. The thresholds are those of whole recordings: for a window they are a guide, and their
         promise does not hold.
+    smoothed : dict or None
+        Probabilities averaged with those of neighbouring windows, for a timeline; None if they were not smoothed.
+    min_confidence : float
+        As of `FileResult`.
     """
 
     start_s: float
     end_s: float
     probabilities: dict[str, float]
     prediction_set: tuple[str, ...] | None = None
-
-    @property
-    def predicted(self) -> str:
-        """Label of the highest probability."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
-
-    @property
-    def confidence(self) -> float:
-        """The highest probability."""
-        return max(self.probabilities.values())
-
-    @property
-    def entropy(self) -> float:
-        """Uncertainty from 0 to 1, see `normalized_entropy`."""
-        return normalized_entropy(self.probabilities)
-
-    @property
-    def uncertain(self) -> bool | None:
-        """Whether the prediction set holds several emotions; None without a set."""
-        return None if self.prediction_set is None else len(self.prediction_set) > 1
-
-    def ranked(self) -> list[tuple[str, float]]:
-        """Labels with their probabilities, the likeliest first."""
-        return _ranked(self.probabilities)
+    smoothed: dict[str, float] | None = None
+    min_confidence: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object, as in the list ``windows`` of a file."""
         return {
             "start_s": self.start_s,
             "end_s": self.end_s,
+            "predicted": self.predicted,
             "probabilities": self.probabilities,
+            "smoothed": self.smoothed,
             "prediction_set": _listed(self.prediction_set),
             "entropy": self.entropy,
         }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows(Sequence[WindowResult]):
+    """All windows of a recording, kept as arrays: ten hours have 48,000 of them at a hop of 0.75 s.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Emotions of the model.
+    starts_s, ends_s : ndarray of float64, shape (n_windows,)
+        Places in the recording in seconds, rising.
+    probabilities : ndarray of float32, shape (n_windows, n_labels)
+        Of each label.
+    smoothed : ndarray of float32, shape (n_windows, n_labels), or None
+        See `WindowResult`.
+    conformal : Conformal or None
+        Thresholds of prediction sets; None: there are no sets.
+    min_confidence : float
+        As of `FileResult`.
+    """
+
+    labels: tuple[str, ...]
+    starts_s: NDArray[Any]
+    ends_s: NDArray[Any]
+    probabilities: NDArray[Any]
+    smoothed: NDArray[Any] | None = None
+    conformal: Conformal | None = None
+    min_confidence: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.starts_s)
+
+    @overload
+    def __getitem__(self, index: int) -> WindowResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[WindowResult, ...]: ...
+    def __getitem__(self, index: int | slice) -> WindowResult | tuple[WindowResult, ...]:
+        if isinstance(index, slice):
+            return tuple(self._window(i) for i in range(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        return self._window(index % len(self))
+
+    def _window(self, i: int) -> WindowResult:
+        named = self._named(self.probabilities[i])
+        return WindowResult(
+            start_s=float(self.starts_s[i]),
+            end_s=float(self.ends_s[i]),
+            probabilities=named,
+            prediction_set=self.conformal.prediction_set(named) if self.conformal else None,
+            smoothed=None if self.smoothed is None else self._named(self.smoothed[i]),
+            min_confidence=self.min_confidence,
+        )
+
+    def _named(self, row: NDArray[Any]) -> dict[str, float]:
+        return dict(zip(self.labels, row.tolist(), strict=True))
+
+
 @dataclass(frozen=True, kw_only=True)
-class FileResult:
+class FileResult(_Distribution):
     """Emotion of one recording, or why there is none.
 
     Parameters
@@ -95,7 +183,7 @@ class FileResult:
     file : str
         Name for people: bytes that are not UTF-8 are percent-encoded, control characters escaped.
     status : {"ok", "skipped", "failed"}
-        ``skipped``: nothing to hear (too short, silent); ``failed``: the file cannot be used.
+        ``skipped``: nothing to hear (too short, no speech); ``failed``: the file cannot be used.
     reason : str
         Short cause of a status other than ``ok``: ``"too short"``, ``"undecodable"``, ...
     detail : str
@@ -105,12 +193,14 @@ class FileResult:
     duration_s : float or None
         Length of the source in seconds.
     probabilities : dict
-        Label to mean probability over the windows; empty unless ``ok``.
-    windows : tuple of WindowResult
+        Label to the probability of the whole file, aggregated over the windows; empty unless ``ok``.
+    windows : sequence of WindowResult
         In order.
     prediction_set : tuple of str or None
         Labels that cannot be ruled out, the likeliest first; never empty. None if the model has no thresholds
         (`ser_toolkit.recipe.Conformal`), and unless ``ok``.
+    min_confidence : float
+        Confidence below which `predicted` is `UNCERTAIN`, 0 to 1.
     """
 
     file: str
@@ -120,32 +210,9 @@ class FileResult:
     notes: tuple[str, ...] = ()
     duration_s: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
-    windows: tuple[WindowResult, ...] = ()
+    windows: Sequence[WindowResult] = ()
     prediction_set: tuple[str, ...] | None = None
-
-    @property
-    def predicted(self) -> str | None:
-        """Label of the highest mean probability."""
-        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
-
-    @property
-    def confidence(self) -> float | None:
-        """The highest mean probability."""
-        return max(self.probabilities.values()) if self.probabilities else None
-
-    @property
-    def entropy(self) -> float | None:
-        """Uncertainty of the mean probabilities from 0 to 1, see `normalized_entropy`; None unless ``ok``."""
-        return normalized_entropy(self.probabilities) if self.probabilities else None
-
-    @property
-    def uncertain(self) -> bool | None:
-        """Whether the prediction set holds several emotions; None without a set."""
-        return None if self.prediction_set is None else len(self.prediction_set) > 1
-
-    def ranked(self) -> list[tuple[str, float]]:
-        """Labels with their probabilities, the likeliest first."""
-        return _ranked(self.probabilities)
+    min_confidence: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object per file, as ``--format jsonl`` writes it."""
@@ -166,10 +233,6 @@ class FileResult:
             "uncertain": self.uncertain,
             "windows": [w.to_json() for w in self.windows],
         }
-
-
-def _ranked(probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(probabilities.items(), key=lambda item: -item[1])
 
 
 def _listed(labels: tuple[str, ...] | None) -> list[str] | None:
