@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ser_toolkit.cli.outputs import refuse_stream
+
 
 def compare(
     a: Annotated[Path, typer.Argument(help="Folder of an evaluation, or its predictions.parquet.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="The other one.", metavar="B")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for comparison.json and comparison.md.", file_okay=False)
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder for comparison.json and comparison.md.", file_okay=False, callback=refuse_stream
+        ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     bootstraps: Annotated[int, typer.Option(min=100, help="Resamples of the speakers.")] = 10_000,

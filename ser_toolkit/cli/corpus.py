@@ -14,7 +14,8 @@ def corpus(
     ] = None,
     root: Annotated[Path | None, typer.Argument(help="Folder that the corpus was unpacked into.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Manifest CSV to write; without it, only counts are shown.")
+        Path | None,
+        typer.Option("--output", "-o", help="Manifest CSV to write, - for standard output; default: show counts only."),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="Which labels, for readers with several: iemocap has standard5531, paper, ...")
@@ -29,7 +30,7 @@ def corpus(
     """Read a published corpus: write its manifest, and compare its counts with the published ones.
 
     Every count that differs is named, per emotion and, where known, per session. Paths in the manifest are relative
-    to its own folder.
+    to its own folder; on standard output, to the current one.
 
     **Examples**
 
@@ -46,11 +47,14 @@ def corpus(
     if name is None or list_:
         stdout.print(rendering.readers(registry.components("corpus")))
         return
-    from ser_toolkit.cli.outputs import refuse_existing
+    from ser_toolkit.cli.outputs import STREAM, refuse_existing
     from ser_toolkit.data.corpus_report import read_corpus, report_corpus
-    from ser_toolkit.data.manifest_writer import write_manifest
+    from ser_toolkit.data.files import display_path
+    from ser_toolkit.data.manifest_writer import manifest_text, write_manifest
 
     refuse_existing(output, force=force)
+    if json and output == STREAM:
+        raise typer.BadParameter("--json and --output - both write to standard output; give the manifest a name")
     options = dict(_option(text) for text in set_ or [])
     if labels is not None:
         options["labels"] = labels
@@ -60,16 +64,19 @@ def corpus(
     with terminal.console(stderr=True).status("reading"):
         reading = read_corpus(reader, root)
     report = report_corpus(reader, root, reading)
-    if output is not None:
+    written = None
+    if output == STREAM:
+        typer.echo(manifest_text(reading.utterances, folder=Path()), nl=False)
+        stdout, written = terminal.console(stderr=True), "standard output"
+    elif output is not None:
         write_manifest(output, reading.utterances)
+        written = display_path(output)
     if json:
         import json as json_module
 
         typer.echo(json_module.dumps(report.to_json(), indent=2))
         return
-    from ser_toolkit.data.files import display_path
-
-    stdout.print(rendering.corpus(report, written=display_path(output) if output else None))
+    stdout.print(rendering.corpus(report, written=written))
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from ser_toolkit.cli.outputs import refuse_stream
+
 
 def export_onnx(
     run_dir: Annotated[Path, typer.Argument(help="Run folder of a finished training.", metavar="RUN_DIR")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.", dir_okay=False)] = Path(
-        "model.onnx"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .onnx file to write.", dir_okay=False, callback=refuse_stream)
+    ] = Path("model.onnx"),
 ) -> None:
     """Export a trained model to one ONNX file that carries everything.
 

@@ -1,4 +1,4 @@
-"""What commands write: nothing that is read is replaced, and what was done before Ctrl-C is not lost."""
+"""What commands write: nothing that is read is replaced, what was done is not lost, ``-`` is standard output."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import typer
 if TYPE_CHECKING:
     from ser_toolkit.report.training_progress import RichProgress
 
-__all__ = ["refuse_existing", "refuse_input", "resumable"]
+__all__ = ["STREAM", "check_report_tier", "refuse_existing", "refuse_input", "refuse_stream", "resumable", "written"]
+
+STREAM = Path("-")
+"""Stands for standard output in options that name a text file."""
 
 
 def refuse_input(output: Path | None, read: Sequence[Path]) -> None:
     """Refuse to write over what is read, folders standing for the manifest in them."""
-    if output is None or not output.exists():
+    if output is None or output == STREAM or not output.exists():
         return
     files = [path for given in read for path in (given, given / "manifest.csv", given / "metadata.csv")]
     if any(path.exists() and path.samefile(output) for path in files):
@@ -26,16 +29,54 @@ def refuse_input(output: Path | None, read: Sequence[Path]) -> None:
 
 def refuse_existing(output: Path | None, *, force: bool) -> None:
     """Refuse to replace a file without being told to."""
-    if output is not None and output.exists() and not force:
+    if output is not None and output != STREAM and output.exists() and not force:
         raise typer.BadParameter(f"{output} is there; give another name, or --force to replace it")
+
+
+def refuse_stream(output: Path | None) -> Path | None:
+    """Refuse ``-``; the callback of options that name a folder or a binary file."""
+    if output == STREAM:
+        raise typer.BadParameter("- is standard output, which takes text only; give a name")
+    return output
+
+
+@contextlib.contextmanager
+def written(output: Path) -> Iterator[Path]:
+    """Where to write a text file: `output`, or for ``-`` a temporary file that goes to standard output in the end."""
+    import tempfile
+
+    if output != STREAM:
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix="ser-toolkit-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "output"
+        typer.echo((Path(folder) / "output").read_bytes(), nl=False)
+
+
+def check_report_tier() -> None:
+    """Refuse at the start what would fail at the end: scores and their pictures."""
+    from importlib.util import find_spec
+
+    from ser_toolkit.errors import MissingTierError
+
+    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
+        if find_spec(module) is None:
+            raise MissingTierError("scores and their report", "train", package)
 
 
 @contextlib.contextmanager
 def resumable(progress: RichProgress, out: Path) -> Iterator[None]:
-    """On Ctrl-C, say how to go on."""
+    """On Ctrl-C, or when the disk is full, say how to go on."""
+    from ser_toolkit.errors import OutputError
+    from ser_toolkit.training.folder import CONFIG
+
     try:
         yield
     except KeyboardInterrupt:
         if out.exists():
             progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
+        raise
+    except (OSError, OutputError):
+        if (out / CONFIG).is_file():  # else nothing was begun that could be continued
+            progress.print(f"stopped; when {out} can be written again, go on with the same command and --resume")
         raise

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from ser_toolkit.cli import options
+
 
 def reproduce(
-    manifests: Annotated[
-        list[Path], typer.Argument(help="Manifest CSV files or folders; see `train`.", metavar="MANIFEST")
-    ],
+    manifests: options.Manifests,
     seeds: Annotated[str, typer.Option(help="How many seeds (3: 0, 1 and 2), or which (0,1,2).")] = "3",
     image_seeds: Annotated[
         str | None, typer.Option(help="Seeds of the settings with mel spectrograms, which take long; default: --seeds.")
@@ -29,21 +29,13 @@ def reproduce(
     emotions: Annotated[
         str | None, typer.Option(help="Labels, separated by commas; default: anger,happiness,neutral,sadness.")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; see docs/train.md.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable.")
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the job.", file_okay=False)] = Path(
-        "runs/reproduce"
-    ),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Use the feature cache (ser-toolkit cache).")
-    ] = True,
-    speaker_pattern: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in a file's path, for folders per emotion.")
-    ] = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    out: options.JobFolder = Path("runs/reproduce"),
+    resume: options.Resume = False,
+    device: options.Device = "auto",
+    cache: options.Cache = True,
+    speaker_pattern: options.SpeakerPattern = None,
 ) -> None:
     """Reproduce Table 1 of the paper: mel spectrogram, GeMAPS, both, and both with focal loss.
 
@@ -62,30 +54,22 @@ def reproduce(
     - `ser-toolkit reproduce ravdess/manifest.csv --protocol ravdess-5 --resume`
     """
     from ser_toolkit.cli.cache import wanted_cache
-    from ser_toolkit.cli.evaluate import check_tier, seed_list
-    from ser_toolkit.cli.outputs import resumable
-    from ser_toolkit.cli.train import names
+    from ser_toolkit.cli.outputs import check_report_tier, resumable
     from ser_toolkit.evaluation.reproduce import reproduce as run
     from ser_toolkit.report import terminal
     from ser_toolkit.report.job_progress import RichJob
     from ser_toolkit.report.reproduction import as_terminal, write_reproduction
-    from ser_toolkit.training.config import read_changes
     from ser_toolkit.training.memory import keep_freed_memory
 
-    check_tier()
-    changes = read_changes(config, set_ or ())
-    if emotions is not None:
-        changes["emotions"] = names(emotions)
-    if protocol is not None:
-        changes["split"] = {**changes.get("split", {}), "protocol": protocol}
+    check_report_tier()
     keep_freed_memory()
     with RichJob() as progress, resumable(progress, out):
         result = run(
             manifests,
-            changes=changes,
+            changes=options.changes(config, set_, emotions, protocol=protocol),
             out=out,
-            seeds=seed_list(seeds),
-            image_seeds=seed_list(image_seeds) if image_seeds is not None else None,
+            seeds=options.seed_list(seeds),
+            image_seeds=None if image_seeds is None else options.seed_list(image_seeds),
             classical=classical,
             quick=quick,
             device=device,
@@ -94,6 +78,7 @@ def reproduce(
             progress=progress,
             cache=wanted_cache(cache),
         )
-    if progress.is_main_process:
+        if not progress.is_main_process:
+            return
         write_reproduction(result)
-        terminal.console().print(as_terminal(result))
+    terminal.console().print(as_terminal(result))

@@ -29,7 +29,9 @@ def split(
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     emotions: Annotated[str | None, typer.Option(help="Labels to keep, separated by commas.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV file to write.", dir_okay=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="CSV file to write, - for standard output.", dir_okay=False)
+    ] = None,
     check_audio: Annotated[
         bool, typer.Option("--check-audio", help="Decode everything and look for the same audio on both sides.")
     ] = False,
@@ -52,7 +54,7 @@ def split(
     - `ser-toolkit split corpus/manifest.csv --protocol leave-one-pair-out -o split.csv`
     - `ser-toolkit split a/manifest.csv b/manifest.csv --protocol leave-one-corpus-out --check-audio`
     """
-    from ser_toolkit.cli.outputs import refuse_input
+    from ser_toolkit.cli.outputs import STREAM, refuse_input, written
     from ser_toolkit.data.manifest import read_manifest
     from ser_toolkit.report import splits, terminal
     from ser_toolkit.training.config import SplitConfig
@@ -79,8 +81,9 @@ def split(
         divided = mark(divided, report)
         cautions = tuple(f"{file} cannot be used: {reason}" for file, reason in heard.unusable.items())
     if out is not None:
-        write_split(out, manifest.utterances, divided)
-    terminal.console().print(splits.split(manifest.utterances, divided, cautions=cautions))
+        with written(out) as path:
+            write_split(path, manifest.utterances, divided)
+    terminal.console(stderr=out == STREAM).print(splits.split(manifest.utterances, divided, cautions=cautions))
 
 
 def _listen(utterances: tuple[Utterance, ...]) -> Heard:

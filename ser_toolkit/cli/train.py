@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ser_toolkit.cli.outputs import refuse_stream
+
 
 def train(
     manifests: Annotated[
@@ -29,7 +31,9 @@ def train(
         typer.Option(help="Split file that `ser-toolkit split` wrote; split.fold says which.", dir_okay=False),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to make.", file_okay=False)] = Path("runs/train"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Run folder to make.", file_okay=False, callback=refuse_stream)
+    ] = Path("runs/train"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the feature cache.")] = True,
     set_: Annotated[

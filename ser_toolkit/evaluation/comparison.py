@@ -196,7 +196,8 @@ def mcnemar(a: Predictions, b: Predictions) -> tuple[McNemar, ...]:
 
     References
     ----------
-    McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 1947.
+    McNemar, "Note on the sampling error of the difference between correlated proportions
+    or percentages", Psychometrika 12(2), 1947.
     """
     from scipy.stats import binomtest
 

@@ -54,7 +54,7 @@ def differences(
 
     References
     ----------
-    Toyoshima, Okada, Ishimaru, Tsuneda, "Multi-input speech emotion recognition model using mel spectrogram and
+    Toyoshima, Okada, Ishimaru, Uchiyama, Tada, "Multi-input speech emotion recognition model using mel spectrogram and
     GeMAPS", Sensors 23(3):1743, 2023.
     """
     found = [*_corpus(counts, iemocap=iemocap), *_division(config, tuple(counts))]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "evaluate"]
 
+_NO_SPREAD = "the model does not depend on the seed: all seeds gave the same answers, and there is no spread over them"
+
 
 def evaluate(predictions: Predictions, *, bootstraps: int = 2000, seed: int = 0) -> Evaluation:
     """Score what models said about utterances they had not seen.
@@ -65,6 +67,7 @@ def evaluate(predictions: Predictions, *, bootstraps: int = 2000, seed: int = 0)
     mean, has = predictions.utterances()
     predicted = predictions.predicted()
     position = {name: i for i, name in enumerate(folds)}
+    varied = _varies(predictions)
     whole = _Rows(
         truth=predictions.truth,
         predicted=predicted,
@@ -75,11 +78,11 @@ def evaluate(predictions: Predictions, *, bootstraps: int = 2000, seed: int = 0)
         fold=np.array([position.get(item.fold, -1) for item in items], dtype=np.int64),
         owner=None,
     )
-    utterance = _level("utterance", whole, predictions, folds, units, bootstraps=bootstraps, random=seed)
+    utterance = _level("utterance", whole, predictions, folds, units, bootstraps=bootstraps, random=seed, varied=varied)
     window = None
     if len(predictions.owner):
         windows = whole.windows(predictions)
-        window = _level("window", windows, predictions, folds, units, bootstraps=bootstraps, random=seed)
+        window = _level("window", windows, predictions, folds, units, bootstraps=bootstraps, random=seed, varied=varied)
     without = len({item.key for item, there in zip(items, has.tolist(), strict=True) if not there})
     return Evaluation(
         labels=labels,
@@ -92,7 +95,11 @@ def evaluate(predictions: Predictions, *, bootstraps: int = 2000, seed: int = 0)
         temperatures=tuple(sorted({item.temperature for item in items})),
         unit=units.name,
         bootstraps=bootstraps,
-        cautions=(*predictions.notes, *_cautions(predictions, whole, units, folds, without=without)),
+        cautions=(
+            *predictions.notes,
+            *_cautions(predictions, whole, units, folds, without=without),
+            *([] if varied or len(predictions.seeds) == 1 else [_NO_SPREAD]),
+        ),
         utterance=utterance,
         window=window,
         sets=set_scores(predictions, units, bootstraps=bootstraps, seed=seed),
@@ -137,6 +144,7 @@ def _level(
     *,
     bootstraps: int,
     random: int,
+    varied: bool,
 ) -> LevelScores:
     labels, seeds = predictions.labels, predictions.seeds
     present = [s for s in range(len(seeds)) if (rows.seed == s).any()]
@@ -155,7 +163,7 @@ def _level(
             folds=_spread(
                 {f: float(x) for f, x in zip(folds, getattr(per_fold, name), strict=True) if not np.isnan(x)}
             ),
-            seeds=_spread(pooled) if len(seeds) > 1 else None,
+            seeds=_spread(pooled) if varied else None,
         )
     recall, precision = mean_over_seeds(drawn.recall, axis=1), mean_over_seeds(drawn.precision, axis=1)
     classes = tuple(
@@ -182,6 +190,19 @@ def _level(
         missing=tuple(int(x) for x in counts[..., -1].sum(axis=(0, 1))),
         calibrated=calibration(rows.calibrated, rows.truth, rows.seed, owner=rows.owner, seed=random),
         uncalibrated=calibration(rows.uncalibrated, rows.truth, rows.seed, owner=rows.owner, seed=random),
+    )
+
+
+def _varies(predictions: Predictions) -> bool:
+    """Whether there are several seeds, of which any two gave different answers; a linear SVM's, say, are all alike."""
+    seed = np.array([item.seed for item in predictions.items])
+    first, *others = (predictions.select(seed == s) for s in predictions.seeds)
+    keys = [item.key for item in first.items]
+    return not all(
+        [item.key for item in other.items] == keys
+        and np.array_equal(other.owner, first.owner)
+        and np.allclose(other.logits, first.logits)
+        for other in others
     )
 
 

@@ -25,7 +25,7 @@ class FoldDone:
     number, total : int
         Position in the job, from 1.
     ua, wa : float
-        Per utterance, 0 to 1.
+        Per utterance, 0 to 1; NaN if no recording of the fold could be tested.
     epochs : int
         Epochs that were run; 0 for a classical model.
     seconds : float

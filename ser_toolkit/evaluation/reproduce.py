@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from ser_toolkit.training.plan import Plan
 
 if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.evaluation.predictions import Predictions
     from ser_toolkit.training.dataset import Dataset
     from ser_toolkit.training.protocols import Folds
     from ser_toolkit.training.store import FeatureStore
@@ -125,83 +126,143 @@ def reproduce(
     refuse_full(out, resume=resume)
     labelled = {"emotions": list(FOUR), **(changes or {})}
     probe = read_dataset(manifests, check_config({"emotions": labelled["emotions"]}), speaker_pattern=speaker_pattern)
-    iemocap = is_iemocap(probe.utterances)
-    config = default_config(iemocap, labelled)
+    config = default_config(is_iemocap(probe.utterances), labelled)
     if quick:
+        seeds, image_seeds = list(seeds)[:1], None
         if "epochs" not in labelled.get("training", {}):
             config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 2})})
-        seeds, image_seeds = list(seeds)[:1], None
-    seeds, image_seeds = list(dict.fromkeys(seeds)), list(dict.fromkeys(image_seeds or ()))
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
     settings = (*TABLE_1, *(CLASSICAL if classical else ()))
-    plans = {s.name: _plan(config, s, data, registry) for s in settings}
+    runs = _runs(settings, config, data, registry, seeds=seeds, image_seeds=image_seeds)
     job = Job.make(config, data, out=out, device=device, network=True)
     if quick:
         job = replace(job, folds=_some(job.folds, 2))
-    with job.begun({name: plan.check(job.counts()) for name, plan in plans.items()}, resume=resume):
+    with job.begun({run.setting.name: run.plan.check(job.counts()) for run in runs}, resume=resume):
         job.announce(progress)
-        chosen = {
-            s.name: (image_seeds or seeds) if s.sees_images else seeds if s.network else seeds[:1] for s in settings
-        }
-        finished = all(is_finished(out / s.name, data, job.folds, chosen[s.name]) for s in settings)
-        stores: dict[bool, FeatureStore | None] = {}
-        excluded: dict[bool, Mapping[int, str]] = {}
-        guarded: Job | None = None
-        for whole in sorted(
-            {s.per_utterance for s in settings}
-        ):  # windows come first, and are looked at for duplicates
-            known = job.remembered(_WORK[whole]) if finished else None
-            if known is None:
-                union = _plan(config, _union(settings, whole), data, registry)
-                store = job.features(union, progress, cache=cache, name=_WORK[whole])
-                guarded = guarded or job.guarded(store)
-                stores[whole], excluded[whole] = store, store.excluded
-            else:
-                guarded, (stores[whole], excluded[whole]) = guarded or known[0], (None, known[1])
-        job = guarded or job
-        cautions = job.folds.warnings
+        finished = all(is_finished(out / run.setting.name, data, job.folds, run.seeds) for run in runs)
+        job, heard = _heard(job, settings, registry, progress, cache=cache, remember=finished)
+        cautions = list(job.folds.warnings)
         if "loss" in labelled:
-            cautions = (*cautions, "[loss] of the configuration was not used: the settings of the table have their own")
-        total, before, rows = sum(map(len, chosen.values())) * len(job.folds.folds), 0, []
-        for setting in settings:
-            if not (setting.network or job.main):
-                continue  # the process that writes fits them; the others have no use for their scores
-            store_of, plan = stores[setting.per_utterance], plans[setting.name]
-            try:
-                predictions = run_folds(
-                    plan,
-                    store_of.select(setting.inputs) if store_of is not None else None,
-                    data,
-                    job.folds,
-                    chosen[setting.name],
-                    plan.config,
-                    job.accelerator if setting.network else None,
-                    out / setting.name,
-                    progress if job.main else SilentJob(),
-                    main=job.main,
-                    setting=setting.title,
-                    before=before,
-                    total=total,
-                    excluded=excluded[setting.per_utterance],
-                )
-            except ConfigError as error:
-                if setting.network:
-                    raise
-                cautions = (
-                    *cautions,
-                    f"left out: {setting.title}: {error}",
-                )  # hours of work do not end for one learner
-                continue
-            finally:
-                before += len(chosen[setting.name]) * len(job.folds.folds)
-            predictions = replace(predictions, notes=(*cautions, *predictions.notes))
-            rows.append(Row(setting=setting, predictions=predictions, evaluation=evaluate(predictions)))
+            cautions.append("[loss] of the configuration was not used: the settings of the table have their own")
+        rows = _rows(job, runs, heard, progress if job.main else SilentJob(), cautions)
         for name in _WORK.values():
             job.end(name)
     return made(
         rows, out=out, config=config, protocol=job.folds.protocol, digest=job.folds.digest, cautions=cautions,
         quick=quick, registry=registry,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A setting, its components, and the seeds that it is fitted with."""
+
+    setting: Setting
+    plan: Plan
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Heard:
+    """Features of all utterances, None if everything is fitted already; and the utterances that cannot be used."""
+
+    store: FeatureStore | None
+    excluded: Mapping[int, str]
+
+
+def _runs(
+    settings: Sequence[Setting],
+    config: TrainConfig,
+    data: Dataset,
+    registry: Registry,
+    *,
+    seeds: Sequence[int],
+    image_seeds: Sequence[int] | None,
+) -> tuple[_Run, ...]:
+    """What is to be fitted; classical learners with the first seed only."""
+    every, of_images = list(dict.fromkeys(seeds)), list(dict.fromkeys(image_seeds or seeds))
+    return tuple(
+        _Run(
+            setting=s,
+            plan=_plan(config, s, data, registry),
+            seeds=of_images if s.sees_images else every if s.network else every[:1],
+        )
+        for s in settings
+    )
+
+
+def _heard(
+    job: Job,
+    settings: Sequence[Setting],
+    registry: Registry,
+    progress: JobProgress,
+    *,
+    cache: FeatureCache | None,
+    remember: bool,
+) -> tuple[Job, dict[bool, _Heard]]:
+    """Extract the features of all windows, and of whole utterances (True) if a setting sees those.
+
+    With `remember`, what an earlier attempt heard will do. The audio of the windows is looked at for duplicates; the
+    job that is returned says so if there are any.
+    """
+    guarded: Job | None = None
+    heard: dict[bool, _Heard] = {}
+    for whole in sorted({s.per_utterance for s in settings}):
+        known = job.remembered(_WORK[whole]) if remember else None
+        if known is not None:
+            guarded = guarded or known[0]
+            heard[whole] = _Heard(store=None, excluded=known[1])
+        else:
+            plan = _plan(job.config, _union(settings, whole), job.data, registry)
+            store = job.features(plan, progress, cache=cache, name=_WORK[whole])
+            guarded = guarded or job.guarded(store)
+            heard[whole] = _Heard(store=store, excluded=store.excluded)
+    return guarded or job, heard
+
+
+def _rows(
+    job: Job, runs: Sequence[_Run], heard: Mapping[bool, _Heard], progress: JobProgress, cautions: list[str]
+) -> list[Row]:
+    """Fit all settings; a classical learner that cannot be fitted becomes a caution: hours of work do not end for it.
+
+    Classical learners are fitted by the process that writes; the others have no use for their scores.
+    """
+    n_folds = len(job.folds.folds)
+    before, total = 0, sum(len(run.seeds) for run in runs) * n_folds
+    rows = []
+    for run in runs:
+        setting = run.setting
+        if setting.network or job.main:
+            try:
+                predictions = _fit(job, run, heard[setting.per_utterance], progress, before=before, total=total)
+                predictions = replace(predictions, notes=(*cautions, *predictions.notes))
+                rows.append(Row(setting=setting, predictions=predictions, evaluation=evaluate(predictions)))
+            except ConfigError as error:
+                if setting.network:
+                    raise
+                cautions.append(f"left out: {setting.title}: {error}")
+        before += len(run.seeds) * n_folds
+    return rows
+
+
+def _fit(job: Job, run: _Run, heard: _Heard, progress: JobProgress, *, before: int, total: int) -> Predictions:
+    setting = run.setting
+    return run_folds(
+        run.plan,
+        heard.store.select(setting.inputs) if heard.store is not None else None,
+        job.data,
+        job.folds,
+        run.seeds,
+        run.plan.config,
+        job.accelerator if setting.network else None,
+        job.out / setting.name,
+        progress,
+        main=job.main,
+        setting=setting.title,
+        before=before,
+        total=total,
+        excluded=heard.excluded,
+    )
 
 
 def _some(folds: Folds, n: int) -> Folds:

@@ -69,7 +69,7 @@ class Metric:
     folds : Spread or None
         Per fold, each the mean over seeds; None without folds.
     seeds : Spread or None
-        Per seed, pooled over folds; None for one seed.
+        Per seed, pooled over folds; None for one seed, and for a model whose answers do not depend on it.
     """
 
     estimate: Estimate

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_toolkit.errors import ModelError
+from ser_toolkit.errors import ModelError, SplitError
 from ser_toolkit.evaluation.job_progress import FoldDone, JobProgress
+from ser_toolkit.evaluation.overlap import counted, some
 from ser_toolkit.evaluation.predictions import Item, Predictions, concatenate
-from ser_toolkit.training.fold import FittedFold, fit_fold
+from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold
 from ser_toolkit.training.metrics import score
 from ser_toolkit.training.progress import Silent
 
@@ -80,13 +81,17 @@ def run_folds(
     Returns
     -------
     Predictions
-        Each utterance that is tested, once per seed; the notes count those that could not be used.
+        Each utterance that is tested, once per seed; the notes name those that could not be used, and the folds that
+        therefore have nothing to test.
 
     Raises
     ------
     SplitError
-        If a fold leaves no training example of a label after extraction.
+        Before anything is fitted, if a fold has no training window of a label or no development window, or if no fold
+        has anything to test.
     """
+    if store is not None:
+        _check_folds(store, folds, data)
     if main:
         folder.mkdir(parents=True, exist_ok=True)
     total = total or len(seeds) * len(folds.folds)
@@ -125,7 +130,7 @@ def run_folds(
                     accelerator.wait_for_everyone()
                     accelerator.free_memory()
             if main:
-                row = score(predictions.truth, predictions.predicted(), data.labels)
+                ua, wa = _ua_wa(predictions)
                 progress.fold_done(
                     FoldDone(
                         setting=setting,
@@ -133,15 +138,15 @@ def run_folds(
                         fold=fold.name,
                         number=number,
                         total=total,
-                        ua=row.ua,
-                        wa=row.wa,
+                        ua=ua,
+                        wa=wa,
                         epochs=epochs,
                         seconds=seconds,
                     )
                 )
             done.append(predictions)
     reasons = excluded if excluded is not None else store.excluded if store is not None else {}
-    return replace(concatenate(done), notes=_lost(folds, reasons))
+    return replace(concatenate(done), notes=_lost(folds, data, reasons))
 
 
 def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int]) -> bool:
@@ -164,15 +169,42 @@ def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int])
     )
 
 
-def _lost(folds: Folds, excluded: Mapping[int, str]) -> tuple[str, ...]:
-    """A sentence on the utterances that some fold should have tested, each counted once; or none."""
-    tested = {i for fold in folds.folds for i in fold.split.indices("test")}
-    lost = sorted(tested & set(excluded))
-    if not lost:
-        return ()
-    reasons = Counter(excluded[i].split(":")[0] for i in lost)
-    counts = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-    return (f"{len(lost)} test recordings could not be used: {counts}",)
+def _check_folds(store: FeatureStore, folds: Folds, data: Dataset) -> None:
+    """Refuse all folds if one of them cannot be fitted: nobody should learn that after hours of the others."""
+    for fold in folds.folds:
+        try:
+            check_fold(store, fold.split, data.classes, data.labels)
+        except SplitError as error:
+            raise SplitError(f"{fold.name}: {error}; take those recordings out of the manifest") from error
+    if all(i in store.excluded for fold in folds.folds for i in fold.split.indices("test")):
+        raise SplitError(f"no test recording can be used: {'; '.join(_lost(folds, data, store.excluded)[:1])}")
+
+
+def _ua_wa(predictions: Predictions) -> tuple[float, float]:
+    """UA and WA per utterance; NaN if there is none."""
+    if not predictions.items:
+        return math.nan, math.nan
+    found = score(predictions.truth, predictions.predicted(), predictions.labels)
+    return found.ua, found.wa
+
+
+def _lost(folds: Folds, data: Dataset, excluded: Mapping[int, str]) -> tuple[str, ...]:
+    """Sentences on the utterances that some fold should have tested, each named once, and on folds without any left."""
+    said = []
+    tested = [set(fold.split.indices("test")) for fold in folds.folds]
+    by_reason: dict[str, list[str]] = {}
+    for i in sorted(set().union(*tested) & set(excluded)):
+        by_reason.setdefault(excluded[i].split(":")[0], []).append(data.utterances[i].key)
+    if by_reason:
+        n = sum(map(len, by_reason.values()))
+        reasons = "; ".join(f"{len(files)} {reason} ({some(files)})" for reason, files in by_reason.items())
+        said.append(f"{counted(n, 'test recording')} could not be used: {reasons}")
+    said += [
+        f"{fold.name}: no test recording could be used: the fold has no scores, pooled ones come from the others"
+        for fold, test in zip(folds.folds, tested, strict=True)
+        if test <= set(excluded)
+    ]
+    return tuple(said)
 
 
 def _finished(path: Path, data: Dataset) -> Predictions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -44,7 +45,9 @@ class RichJob(RichProgress):
         if not self._headed:
             self._headed = True
             self._console.print("  fold     test UA                 test WA   epochs       s", style="dim")
-        text = f"{done.number:3d}/{done.total:<3d}   {done.ua:.3f} {bar(done.ua, 12)}      {done.wa:.3f}   "
+        scored = not math.isnan(done.ua)
+        ua, wa = (f"{x:.3f}" if scored else "-    " for x in (done.ua, done.wa))
+        text = f"{done.number:3d}/{done.total:<3d}   {ua} {bar(done.ua if scored else 0.0, 12)}      {wa}   "
         text += f"{done.epochs or '-':>6}   {done.seconds:5.0f}   "
         what = f"{done.setting + ', ' if done.setting else ''}seed {done.seed}, {done.fold}"
         self._console.print(Text.assemble(text, (what, "dim")), no_wrap=True, overflow="ellipsis")

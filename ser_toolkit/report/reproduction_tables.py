@@ -61,8 +61,9 @@ def tables(result: Reproduction) -> tuple[ReportTable, ...]:
     """
     rows = [r for r in result.rows if r.setting.published]
     classical = [r for r in result.rows if not r.setting.network]
-    found = [_scores(rows), _recalls(rows), _claims(result.answers)]
-    found += [_focal(a, rows) for a in result.answers if (a.a, a.b) == ("both-fl", "both-cce")]
+    trial = result.quick
+    found = [_scores(rows), _recalls(rows), _claims(result.answers, trial=trial)]
+    found += [_focal(a, rows, trial=trial) for a in result.answers if (a.a, a.b) == ("both-fl", "both-cce")]
     return (*found, *([_learners(classical)] if classical else []))
 
 
@@ -130,11 +131,16 @@ def _recalls(rows: Sequence[Row]) -> ReportTable:
     )
 
 
-def _claims(answers: Sequence[Answer]) -> ReportTable:
+def _claims(answers: Sequence[Answer], *, trial: bool) -> ReportTable:
     cells, notes = [], []
     for answer in answers:
         mark = " *" if answer.regularised else ""
-        cells.append((answer.claim + mark, *_difference(answer.comparison.ua)))
+        cells.append((answer.claim + mark, *_difference(answer.comparison.ua, trial=trial)))
+    if trial:
+        notes.append(
+            "A trial shows nothing, whichever way it comes out: few epochs leave a network untrained, and only two "
+            "folds are tested."
+        )
     notes.append(
         "Differences in UA by paired bootstrap over speakers on the same utterances; shown if the interval leaves out "
         "zero. The better of several opponents is the one with the higher UA here, which makes claims harder to show."
@@ -150,11 +156,11 @@ def _claims(answers: Sequence[Answer]) -> ReportTable:
     )  # fmt: skip
 
 
-def _focal(answer: Answer, rows: Sequence[Row]) -> ReportTable:
+def _focal(answer: Answer, rows: Sequence[Row], *, trial: bool) -> ReportTable:
     classes = {f"recall:{c.label}": c for c in rows[0].evaluation.utterance.classes}
     rarest = min((c for c in classes.values() if c.n), key=lambda c: c.n)
     cells = tuple(
-        (f"{classes[d.metric].label}", str(classes[d.metric].n), three(d.a), three(d.b), *_difference(d))
+        (f"{classes[d.metric].label}", str(classes[d.metric].n), three(d.a), three(d.b), *_difference(d, trial=trial))
         for d in answer.comparison.recalls
     )
     return ReportTable(
@@ -186,8 +192,9 @@ def _learners(rows: Sequence[Row]) -> ReportTable:
     )
 
 
-def _difference(d: Difference) -> tuple[str, str, str, str]:
-    shown = "yes" if d.low > 0 else "no: the opposite" if d.high < 0 else "no"
+def _difference(d: Difference, *, trial: bool) -> tuple[str, str, str, str]:
+    """Cells of a difference; the last one says whether it is shown, which nothing is in a trial."""
+    shown = "trial" if trial else "yes" if d.low > 0 else "no: the opposite" if d.high < 0 else "no"
     return points(d.difference), f"{points(d.low)} to {points(d.high)}", p(d.p), shown
 
 

@@ -51,6 +51,15 @@ def test_a_full_folder_is_refused_before_any_work(tiny_corpus, tmp_path):
     assert [p.name for p in (tmp_path / "busy").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("command", ["evaluate", "reproduce"])
+def test_a_folder_is_not_called_like_standard_output(command, tiny_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = ser(command, tiny_corpus, "-o", "-")
+    assert done.returncode == 2
+    assert "- is standard output, which takes text only; give a name" in said(done)
+    assert not list(tmp_path.iterdir())
+
+
 def test_compare_names_the_command_that_makes_an_evaluation(tmp_path):
     done = ser("compare", tmp_path, tmp_path)
     assert done.returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,24 @@ from pathlib import Path
 import pytest
 import typer
 
-from ser_toolkit.cli.evaluate import seed_list
+from ser_toolkit.cli.options import seed_list
 
 SMALL = ["--set", "features.mel.n_mels=32", "--set", "features.mel.hop_length=512"]
 SMALL += ["--set", "model.filters=[4,4,8,8,16]", "--set", "model.mfep_dense=[16,16]", "--set", "model.gfep_dense=[16]"]
 SMALL += ["--set", "model.erp=[16]", "--set", "segments.window_s=1.5", "--set", "training.workers=1"]
 SVM = ["--set", "features={}", "--set", 'features.gemaps.name="egemaps"', "--set", "model.name=svm"]
 SVM += ["--set", "segments.preset=utterance", "--set", "training.workers=1"]
+
+MELFUN = ["--set", "features={}", "--set", 'features.melfun.name="mel-functionals"', "--set", "model.name=svm"]
+MELFUN += [
+    "--set",
+    "features.melfun.n_mels=16",
+    "--set",
+    "segments.preset=utterance",
+    "--set",
+    "training.workers=1",
+    "--no-cache",
+]
 
 
 def ser(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -61,6 +73,45 @@ def test_a_finished_model_is_refused_on_its_own_speakers_and_can_drop_them(tiny_
     assert json.loads((tmp_path / "b" / "evaluation.json").read_text())["utterance"]["n"] == 4
 
 
+def test_what_a_finished_model_is_asked_about_is_said_in_one_line(tiny_corpus, tiny_model, tmp_path):
+    done = ser("evaluate", tiny_corpus, "--model", tiny_model, "--seen", "mark", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert " ".join(done.stderr.split()) == f"asking {tiny_model} about {tiny_corpus}"
+
+
+def small_files(kilobytes):
+    """For a process in which no file may grow larger, as on a disk that is nearly full."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    return limit
+
+
+@pytest.mark.parametrize(("kilobytes", "where"), [(4, "split.csv"), (24, "png")])
+def test_how_to_go_on_is_said_when_nothing_more_can_be_written(kilobytes, where, tiny_corpus, tmp_path):
+    command = [sys.executable, "-m", "ser_toolkit", "evaluate", tiny_corpus, *MELFUN, "--out", tmp_path / "out"]
+    done = subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, timeout=300, preexec_fn=small_files(kilobytes)
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    said = " ".join(done.stderr.split())
+    hint = f"stopped; when {tmp_path / 'out'} can be written again, go on with the same command and --resume error: "
+    assert hint in said
+    assert where in said.partition(hint)[2]
+    again = ser(*command[3:], "--resume")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_folder_in_which_nothing_was_begun_is_not_resumed(tiny_corpus, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = ser("evaluate", tiny_corpus, *MELFUN, "--out", tmp_path / "file" / "out")
+    assert done.returncode == 1
+    assert "--resume" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -71,6 +122,7 @@ def test_a_finished_model_is_refused_on_its_own_speakers_and_can_drop_them(tiny_
         (["--seeds", "0"], "give at least one"),
         (["--seeds", "many"], "seeds are a number"),
         (["--protocol", "leave-one-out"], "leave-one-pair-out"),
+        (["--set", "split=3", "--folds", "3"], "split: "),
         (["--split", "/nowhere/split.csv"], "split.csv"),
         (["--model", "/nowhere/model.onnx"], "model.onnx"),
     ],

@@ -21,6 +21,16 @@ def test_prints_folds_and_hash_and_writes_the_file(cli, tiny_corpus, tmp_path):
     assert again.out == done.out
 
 
+def test_a_dash_is_standard_output(cli, tiny_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = cli("split", tiny_corpus, "--protocol", "leave-one-pair-out", "-o", "split.csv")
+    done = cli("split", tiny_corpus, "--protocol", "leave-one-pair-out", "-o", "-")
+    assert done.code == 0, done.err
+    assert done.out == (tmp_path / "split.csv").read_text()
+    assert done.err == named.out
+    assert [p.name for p in tmp_path.iterdir()] == ["split.csv"]
+
+
 def test_a_label_and_a_seed_may_be_chosen(cli, tiny_corpus):
     one = cli("split", tiny_corpus, "--protocol", "grouped-k-fold", "--folds", 3, "--seed", 1, "--emotions", "anger")
     assert one.code == 0, one.err

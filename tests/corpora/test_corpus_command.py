@@ -61,6 +61,21 @@ def test_json_and_no_manifest(emodb):
     assert "not written: name it with -o manifest.csv" in run("emodb", emodb).output
 
 
+def test_a_dash_is_standard_output(emodb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("emodb", emodb, "-o", "-")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "-").exists()
+    assert "manifest standard output" in " ".join(done.stderr.split())
+    (tmp_path / "m.csv").write_text(done.stdout)
+    found = read_manifest([tmp_path / "m.csv"])
+    assert found.labels() == {"anger": 1, "happiness": 1, "neutral": 1}
+    assert found.utterances[0].key == "[red]emodb/wav/03a01Na.wav"
+    both = run("emodb", emodb, "-o", "-", "--json")
+    assert both.exit_code == 2
+    assert "both write to standard output" in both.output
+
+
 def test_options(lay, tmp_path):
     root = lay(tmp_path, "Actor_11/03-02-04-01-01-02-11.wav", "Actor_11/03-01-04-01-01-02-11.wav")
     assert json.loads(run("ravdess", root, "--json").stdout)["utterances"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from dataclasses import replace
@@ -9,13 +10,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from evaluation.made import certain, random_predictions, renamed
+from rich.console import Console
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from ser_toolkit.errors import ModelError
 from ser_toolkit.evaluation.evaluation import evaluate
 from ser_toolkit.evaluation.predictions import concatenate
 from ser_toolkit.evaluation.results import Evaluation
+from ser_toolkit.report import evaluation_terminal
 from ser_toolkit.training.metrics import Scores, score
+
+
+def rendered(e):
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(evaluation_terminal.evaluation(e))
+    return console.export_text()
 
 
 def small(p, **more):
@@ -101,6 +110,27 @@ def test_seeds_that_hold_other_utterances():
     e = small(p.select(np.arange(40) != 39))
     assert any("the seeds do not hold the same utterances (19 to 20 each)" in c for c in e.cautions)
     assert e.n == 20
+
+
+def test_a_model_that_does_not_depend_on_the_seed_has_no_spread():
+    p = random_predictions(n=40, seeds=(0,))
+    same = concatenate([p, renamed(p, seed=5)])
+    e = small(same)
+    assert e.seeds == (0, 5)
+    assert all(m.seeds is None for level in e.levels for m in (level.ua, level.wa, level.f1))
+    assert e.utterance.ua.estimate.value == small(p).utterance.ua.estimate.value
+    said = [c for c in e.cautions if "does not depend on the seed" in c]
+    assert len(said) == 1
+    assert "seeds, mean ± sd" in rendered(e)
+    assert f"{e.utterance.ua.estimate.value:.3f} (2)" not in rendered(e)
+    # a network of which two seeds are alike by chance in their scores, but not in what they say, has one
+    other = replace(
+        same,
+        logits=same.logits
+        + np.where(np.arange(len(same.logits)) < len(p.logits), 0.0, 0.01)[:, None] * np.array([1.0, 0.0, 0.0]),
+    )
+    assert small(other).utterance.ua.seeds is not None
+    assert not [c for c in small(other).cautions + small(p).cautions if "does not depend" in c]
 
 
 def test_groups_are_in_natural_order():

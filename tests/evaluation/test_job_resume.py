@@ -58,7 +58,7 @@ def test_a_finished_job_says_the_same_again_without_listening(lossy, tmp_path):
     out = tmp_path / "cv"
     first = cross_validate(lossy, config=LOGREG, out=out)
     assert [n for n in first.predictions.notes if "could not be used" in n] == [
-        "2 test recordings could not be used: 2 undecodable"
+        "2 test recordings could not be used: 2 undecodable (audio/s1-anger-0.wav, audio/s4-sadness-1.wav)"
     ]
     assert "DUPLICATE" in first.evaluation.protocol
     watch = Watch()

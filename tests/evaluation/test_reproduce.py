@@ -24,6 +24,7 @@ from ser_toolkit.evaluation.reproduction import CLASSICAL, SINGLE, TABLE_1, is_i
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.report.reproduction import as_html, as_markdown, as_terminal, write_reproduction
 from ser_toolkit.report.reproduction_figure import reproduction_picture
+from ser_toolkit.report.reproduction_tables import tables
 
 SMALL = {
     "emotions": ["anger", "sadness"],
@@ -153,7 +154,7 @@ def test_a_folder_that_holds_none_is_refused(result, tmp_path):
             read_reproduction(tmp_path)
 
 
-def invented(labels, *, out, n_speakers=10, without=0, classical=False):
+def invented(labels, *, out, n_speakers=10, without=0, classical=False, quick=False):
     """Four settings (and an SVM) that answered at random, with one seed, without fitting anything."""
     rng = np.random.default_rng(0)
     settings = [*TABLE_1, *(s for s in CLASSICAL if classical and s.name == "svm-rbf-gemaps-window")]
@@ -171,7 +172,7 @@ def invented(labels, *, out, n_speakers=10, without=0, classical=False):
         rows.append(Row(setting=setting, predictions=predictions, evaluation=evaluate(predictions, bootstraps=50)))
     return made(
         rows, out=out, config=default_config(False, {"emotions": list(labels)}), protocol="made | up", digest="0" * 64,
-        cautions=("said twice", "said twice"), quick=False, registry=default_registry(),
+        cautions=("said twice", "said twice"), quick=quick, registry=default_registry(),
     )  # fmt: skip
 
 
@@ -224,6 +225,17 @@ def test_quick_is_a_trial_and_says_so(tiny_corpus, tmp_path, cache):
     assert "mean nothing" in as_markdown(made)
     assert "2 of 3 folds" in made.protocol
     assert {row.evaluation.protocol for row in made.rows} == {made.protocol}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_trial_has_no_verdicts_and_says_why(quick, tmp_path):
+    result = invented(("anger", "sadness"), out=tmp_path, quick=quick)
+    shown = [t for t in tables(result) if t.columns[-1].name == "shown"]
+    assert [t.title for t in shown] == ["Claims", "Focal loss: recall per class"]
+    verdicts = {row[-1] for t in shown for row in t.rows}
+    assert verdicts == {"trial"} if quick else verdicts <= {"yes", "no", "no: the opposite"}
+    for page in (as_markdown(result), as_html(result, reproduction_picture(result))):
+        assert page.count("A trial shows nothing, whichever way it comes out") == quick
 
 
 def test_iemocap_gets_the_papers_windows_and_sessions():
