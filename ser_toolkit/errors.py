@@ -33,7 +33,7 @@ class AudioError(SerToolkitError):
     ----------
     reason : str
         Short machine-readable cause: ``"missing"``, ``"unreadable"``, ``"undecodable"``, ``"empty"``,
-        ``"non-finite"``, ``"too long"``, ``"too short"``, ``"silent"``.
+        ``"non-finite"``, ``"too long"``, ``"too short"``, ``"no speech"``.
     detail : str, optional
         One sentence for people.
     """

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser_toolkit.data.pieces import Cutter, Piece
 from ser_toolkit.errors import ComponentError
 from ser_toolkit.interfaces import FeatureExtractor, FeatureSpec, Scope, SlidingFeatureExtractor
+from ser_toolkit.sliding import slide_over
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_toolkit.data.segments import Segmentation
 
-__all__ = ["Block", "FeatureSet", "probe", "probe_signal", "slide"]
+__all__ = ["Block", "FeatureSet", "probe", "probe_signal"]
 
 BLOCK = 64
 """Most windows that `FeatureSet.blocks` holds at a time."""
 
-BLOCK_S = 120.0
+BLOCK_S = 60.0
 """Most seconds of audio that one block spans, but for its first window: openSMILE takes 0.5 MB a second."""
 
 
@@ -71,7 +72,50 @@ class FeatureSet:
             for key, extractor in self.extractors.items()
         }
 
-    def blocks(self, y: NDArray[np.float32], *, size: int | None = None) -> Iterator[Block]:
+    @property
+    def streams(self) -> bool:
+        """Whether windows need no more of a recording than what is around them."""
+        return self.segmentation.window_s is not None and "recording" not in self.scopes.values()
+
+    @property
+    def context_s(self) -> float:
+        """Seconds of neighbouring audio on either side that change the features of a window."""
+        return max((e.context_s for e in self.extractors.values()), default=0.0)
+
+    @property
+    def block_size(self) -> int:
+        """Most windows in a block: `BLOCK`, or as many as span `BLOCK_S`."""
+        return max(1, min(BLOCK, int(BLOCK_S * self.sr / self.segmentation.n_hop(self.sr))))
+
+    def cutter(self) -> Cutter:
+        """What cuts a recording into pieces for `of`, if it `streams`."""
+        return Cutter(self.segmentation, self.sr, context_s=self.context_s, n_windows=self.block_size)
+
+    def of(self, piece: Piece) -> Block:
+        """Features of a piece of a recording: those that `blocks` gives for the whole.
+
+        Parameters
+        ----------
+        piece : Piece
+            From `cutter`; windows may be left out of it.
+
+        Returns
+        -------
+        Block
+            Starts count from the beginning of the recording.
+
+        Raises
+        ------
+        ComponentError
+            As `blocks`.
+        """
+        part = piece.starts - piece.offset
+        features = {key: self._windows(key, e, piece.y, part) for key, e in self.extractors.items()}
+        return Block(starts=piece.starts, features=features)
+
+    def blocks(
+        self, y: NDArray[np.float32], *, size: int | None = None, starts: NDArray[np.int64] | None = None
+    ) -> Iterator[Block]:
         """Features of all windows of a recording, in order, a bounded number at a time.
 
         Parameters
@@ -79,7 +123,9 @@ class FeatureSet:
         y : ndarray of float32, shape (n_samples,)
             Mono audio at `sr`.
         size : int, optional
-            Most windows in a block; default: `BLOCK`, or as many as span `BLOCK_S`.
+            Most windows in a block; default: `block_size`.
+        starts : ndarray of int64, optional
+            Some of the windows; default: all.
 
         Yields
         ------
@@ -91,10 +137,11 @@ class FeatureSet:
         ComponentError
             If an extractor breaks its own spec or gives a value that is not finite.
         """
-        starts = self.segmentation.starts(len(y), self.sr)
+        if starts is None:
+            starts = self.segmentation.starts(len(y), self.sr)
         if not len(starts):
             return
-        size = size or max(1, min(BLOCK, int(BLOCK_S * self.sr / self.segmentation.n_hop(self.sr))))
+        size = size or self.block_size
         whole = {
             key: self._checked(key, extractor(y, self.sr), len(y))
             for key, extractor in self.extractors.items()
@@ -112,28 +159,12 @@ class FeatureSet:
         self, key: str, extractor: FeatureExtractor, y: NDArray[np.float32], starts: NDArray[np.int64]
     ) -> list[NDArray[np.float32]]:
         n_window = self.segmentation.n_window(self.sr) or len(y)
-        n_hop = self.segmentation.n_hop(self.sr)
-        inside = starts + n_window <= len(y)
-        regular = starts[inside & (starts % n_hop == 0)]
         shared: dict[int, NDArray[np.float32]] = {}
-        # where sliding gives numbers of its own, every full window gets these, also one by itself
-        own = isinstance(extractor, SlidingFeatureExtractor) and extractor.sliding_agreement < 1
-        if len(regular) > (0 if own else 1) and isinstance(extractor, SlidingFeatureExtractor):
-            rows = slide(
-                extractor,
-                y,
-                self.sr,
-                n_window=n_window,
-                n_hop=n_hop,
-                start=int(regular[0]),
-                count=len(regular),
+        if isinstance(extractor, SlidingFeatureExtractor):
+            inside = starts[starts + n_window <= len(y)]
+            shared = slide_over(
+                extractor, y, self.sr, starts=inside, n_window=n_window, n_hop=self.segmentation.n_hop(self.sr)
             )
-            shared = dict(zip(regular.tolist(), rows, strict=True))
-        if own and isinstance(extractor, SlidingFeatureExtractor):
-            # the window aligned to the end: a pass of its own, whose grid ends where it starts
-            for start in starts[inside & (starts % n_hop != 0)].tolist():
-                row = slide(extractor, y, self.sr, n_window=n_window, n_hop=n_hop, start=start, count=1)
-                shared[start] = row[0]
         return [
             self._checked(key, shared[s] if s in shared else extractor(self._window(y, s), self.sr), n_window)
             for s in starts.tolist()
@@ -151,59 +182,6 @@ class FeatureSet:
         if not np.isfinite(value).all():
             raise ComponentError(f"feature {key!r} ({extractor.name}) gave values that are not finite")
         return np.asarray(value, dtype=np.float32)
-
-
-def slide(
-    extractor: SlidingFeatureExtractor,
-    y: NDArray[np.float32],
-    sr: int,
-    *,
-    n_window: int,
-    n_hop: int,
-    start: int,
-    count: int,
-) -> NDArray[np.float32]:
-    """Some of the windows of a recording in one pass over no more audio than they need.
-
-    The chunk begins on the grid ``start + k * n_hop`` with at least ``extractor.context_s`` of audio on either
-    side where the recording has it, so that the numbers are those of one pass over everything. Less than a hop of
-    audio before the grid's first window is not seen.
-
-    Parameters
-    ----------
-    extractor : SlidingFeatureExtractor
-        The extractor.
-    y : ndarray of float32, shape (n_samples,)
-        The whole recording.
-    sr : int
-        Sample rate in Hz.
-    n_window, n_hop : int
-        Window and hop in samples.
-    start : int
-        First sample of the first window.
-    count : int
-        Number of windows.
-
-    Returns
-    -------
-    ndarray of float32, shape (count, *spec.shape)
-        One row a window.
-
-    Raises
-    ------
-    ComponentError
-        If the extractor returns fewer windows than the audio holds.
-    """
-    n_context = math.ceil(extractor.context_s * sr)
-    before = min(math.ceil(n_context / n_hop), start // n_hop)
-    first = start - before * n_hop
-    stop = start + (count - 1) * n_hop + n_window
-    rows = extractor.sliding(y[first : min(len(y), stop + n_context)], sr, n_window=n_window, n_hop=n_hop)
-    if len(rows) < before + count:
-        raise ComponentError(
-            f"{extractor.name}.sliding gave {len(rows)} windows where the audio holds {before + count}"
-        )
-    return rows[before : before + count]
 
 
 def probe_signal(sr: int, seconds: float = 3.0) -> NDArray[np.float32]:

@@ -199,6 +199,12 @@ class SlidingFeatureExtractor(FeatureExtractor, Protocol):
         How well `sliding` agrees with calling the extractor on each window by itself: 1.0 promises the same
         numbers but for rounding; less promises that, across the windows of a recording, the median over all
         values of the Pearson correlation is at least this. May depend on the configuration (a property).
+
+    Notes
+    -----
+    An extractor that works on a grid of its own, and for which many windows in a pass cost little more than few, may
+    have a property ``sliding_grid_s`` in seconds: a window that is off the grid of hops then shares the pass of the
+    others, from the last place on the extractor's grid.
     """
 
     @property

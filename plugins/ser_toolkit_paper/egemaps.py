@@ -14,7 +14,7 @@ import numpy as np
 
 from ser_toolkit.errors import AudioError, ComponentError, ConfigError
 from ser_toolkit.interfaces import FeatureSpec
-from ser_toolkit_paper.sliding_smile import sliding_options
+from ser_toolkit_paper.sliding_smile import FRAMES_PER_S, sliding_options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,10 +71,11 @@ class Egemaps:
 
     In mode ``"sliding"`` the statistics of a window run over the 60 ms frames that lie wholly inside it, as they do
     for a single segment; pitch tracking and smoothing see the neighbouring audio. It works on openSMILE's grid of
-    10 ms: the hop must be a multiple of that. A recording may be cut anywhere on the hop grid with `context_s` of
-    audio around: the numbers are the same, bit for bit, unless voicing goes on without a break for longer than
-    that. Jitter and shimmer follow single periods from the first one of a voiced stretch, so in a sung vowel of
-    more than 1.5 s these four values depend on where the cut was.
+    10 ms: the hop must be a multiple of that, and a window aligned to the end begins up to that much earlier. A
+    recording may be cut anywhere on the hop grid with `context_s` of audio around: the numbers are the same, bit for
+    bit, unless voicing goes on without a break for longer than that. Jitter and shimmer follow single periods from
+    the first one of a voiced stretch, so in a sung vowel of more than 1.5 s these four values depend on where the cut
+    was.
 
     openSMILE is free for private, research and educational use only, and so is what is trained on its features.
 
@@ -114,6 +115,11 @@ class Egemaps:
     def sliding_agreement(self) -> float:
         """Agreement of `sliding` with single calls: 1.0 in mode ``"window"``, else 0.98 (measured: 0.997 and more)."""
         return 0.98 if self.mode == "sliding" else 1.0
+
+    @property
+    def sliding_grid_s(self) -> float:
+        """Seconds of openSMILE's grid, on which windows of `sliding` begin."""
+        return 1 / FRAMES_PER_S
 
     def spec(self, n_samples: int | None, sr: int) -> FeatureSpec:
         """Shape for a segment of any length: ``(88,)`` for the eGeMAPS sets. Names: `feature_names`."""

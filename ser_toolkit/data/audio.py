@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,18 @@ from ser_toolkit.errors import AudioError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CLIPPED_LEVEL", "MAX_DURATION_S", "Recording", "decode", "from_array"]
+__all__ = [
+    "CLIPPED_LEVEL",
+    "MAX_DURATION_S",
+    "MAX_STREAMED_S",
+    "Reading",
+    "Recording",
+    "decode",
+    "from_array",
+    "full_scale",
+    "open_recording",
+    "recording_hash",
+]
 
 CLIPPED_LEVEL = 32767 / 32768
 """Magnitude from which a sample counts as clipped: the largest that 16 bits hold, and what openSMILE clips to."""
@@ -26,6 +39,9 @@ CLIPPED_LEVEL = 32767 / 32768
 MAX_DURATION_S = 6 * 3600.0
 """Longest recording, or part of one, that is decoded: 1.4 GB at 16 kHz. A few megabytes of FLAC can hold days of
 silence."""
+
+MAX_STREAMED_S = 100 * 3600.0
+"""Longest recording that is read block by block, where memory is no limit."""
 
 _TRUNCATED_S = 0.1  # lossy formats round their length to frames
 
@@ -93,6 +109,38 @@ def decode(
         ``"missing"``, ``"unreadable"`` (permissions, a folder, a pipe), ``"empty"`` (no bytes, or no samples in the
         part), ``"undecodable"``, ``"non-finite"``, ``"too long"`` (over `MAX_DURATION_S`).
     """
+    with open_recording(path, sr=sr, start_s=start_s, end_s=end_s) as reading:
+        return reading.whole()
+
+
+@contextlib.contextmanager
+def open_recording(
+    path: str | os.PathLike[str],
+    *,
+    sr: int,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    limit_s: float = MAX_DURATION_S,
+) -> Iterator[Reading]:
+    """Read an audio file, or a part of it, block by block: memory does not grow with its length.
+
+    Parameters
+    ----------
+    path, sr, start_s, end_s
+        As for `decode`.
+    limit_s : float, optional
+        Longest recording in seconds.
+
+    Yields
+    ------
+    Reading
+        Its blocks are the samples that `decode` gives. Valid inside the ``with`` block.
+
+    Raises
+    ------
+    AudioError
+        As `decode`; also while blocks are read.
+    """
     start_s = start_s or 0.0
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise AudioError("empty", f"the part from {start_s:g} s to {end_s} s has no length")
@@ -100,7 +148,7 @@ def decode(
     _check_file(path)
     try:
         with open_stream(path, start_s=start_s, end_s=end_s) as stream:
-            return _record(stream, sr=sr)
+            yield Reading(stream, sr=sr, limit_s=limit_s)
     except AudioError:
         raise
     except OSError as error:
@@ -151,7 +199,13 @@ def from_array(y: ArrayLike, source_sr: float, *, sr: int) -> Recording:
             with np.errstate(over="ignore"):  # to infinity, which is refused
                 yield (samples[:, start : start + BLOCK].T / scale).astype(np.float32)
 
-    return _record(Stream(sr=round(source_sr), channels=len(samples), expected=None, blocks=blocks()), sr=sr)
+    return Reading(Stream(sr=round(source_sr), channels=len(samples), expected=None, blocks=blocks()), sr=sr).whole()
+
+
+def recording_hash(y: NDArray[np.float32]) -> int:
+    """64-bit hash of decoded samples, quantised to 16 bit so that the container does not matter."""
+    samples = np.clip(np.rint(y * 32768.0), -32768, 32767).astype("<i2")
+    return int.from_bytes(hashlib.blake2b(samples.tobytes(), digest_size=8).digest(), "big")
 
 
 def full_scale(samples: NDArray[Any]) -> float:
@@ -197,74 +251,117 @@ def _check_file(path: Path) -> None:
         raise AudioError("empty", "the file has no bytes")
 
 
-class _Mixdown:
-    """Averages channels and resamples, block by block, so that only the result is ever held."""
+class Reading(Iterator["NDArray[np.float32]"]):
+    """A recording that is being read: averages channels and resamples, block by block.
 
-    def __init__(self, source_sr: int, *, sr: int) -> None:
+    Parameters
+    ----------
+    stream : Stream
+        Where samples come from.
+    sr : int
+        Sample rate to deliver, in Hz.
+    limit_s : float, optional
+        Longest recording in seconds.
+
+    Attributes
+    ----------
+    sr, source_sr, channels : int
+        As of `Recording`.
+    n_frames : int
+        Frames of the source so far.
+    n_clipped : int
+        Of them clipped, as of `Recording`.
+
+    Raises
+    ------
+    AudioError
+        While blocks are read: ``"empty"``, ``"undecodable"``, ``"non-finite"``, ``"too long"``.
+    """
+
+    def __init__(self, stream: Stream, *, sr: int, limit_s: float = MAX_DURATION_S) -> None:
         import soxr
 
-        self._source_sr = source_sr
-        self._resampler: Any = None
-        if source_sr != sr:
-            self._resampler = soxr.ResampleStream(source_sr, sr, 1, dtype="float32", quality="HQ")
-        self._parts: list[NDArray[np.float32]] = []
+        self.sr, self.source_sr, self.channels = sr, stream.sr, stream.channels
         self.n_frames = 0
         self.n_clipped = 0
+        self._stream = stream
+        self._limit_s = limit_s
+        self._broke = False
+        self._resampler: Any = None
+        if stream.sr != sr:
+            self._resampler = soxr.ResampleStream(stream.sr, sr, 1, dtype="float32", quality="HQ")
+        self._blocks = self._resampled()
 
-    def add(self, block: NDArray[np.float32]) -> None:
-        """Take one block of shape (n_frames, channels)."""
+    def __next__(self) -> NDArray[np.float32]:
+        """The next samples, shape (n_samples,), perhaps none; their memory is the caller's."""
+        return next(self._blocks)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds so far, counted in frames of the source."""
+        return self.n_frames / self.source_sr
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As of `Recording`; final after the last block."""
+        expected = self._stream.expected
+        missing = 0 if expected is None else expected - self.n_frames
+        applies = {
+            "resampled": self._resampler is not None,
+            "mixed down": self.channels > 1,
+            "truncated": self._broke or missing > _TRUNCATED_S * self.source_sr,
+        }
+        return tuple(note for note, holds in applies.items() if holds)
+
+    def whole(self) -> Recording:
+        """All samples that have not been read yet, as one recording."""
+        y = np.concatenate([np.zeros(0, dtype=np.float32), *self])
+        return Recording(
+            y=y,
+            sr=self.sr,
+            source_sr=self.source_sr,
+            channels=self.channels,
+            duration_s=self.duration_s,
+            notes=self.notes,
+            n_clipped=self.n_clipped,
+        )
+
+    def _resampled(self) -> Iterator[NDArray[np.float32]]:
+        for mono in self._mono():
+            yield self._resampler.resample_chunk(mono) if self._resampler else mono
+        if not self.n_frames:
+            raise AudioError("empty", "there are no samples in it, or in the part that was asked for")
+        if self._resampler:
+            yield self._resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+    def _mono(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._unbroken():
+            self._check(block)
+            yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+    def _unbroken(self) -> Iterator[NDArray[np.float32]]:
+        """Blocks of the source up to where the decoder breaks off."""
+        while True:
+            try:
+                block = next(self._stream.blocks, None)
+            except Exception as error:
+                if not self.n_frames:
+                    raise AudioError("undecodable", f"it breaks at the first sample: {error}") from error
+                self._broke = True
+                return
+            if block is None:
+                return
+            yield block
+
+    def _check(self, block: NDArray[np.float32]) -> None:
+        """Count one block of shape (n_frames, channels); refuse what is not finite or too much."""
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
-            at = (self.n_frames + int(np.argmin(finite))) / self._source_sr
+            at = (self.n_frames + int(np.argmin(finite))) / self.source_sr
             raise AudioError("non-finite", f"a sample is NaN or infinite, the first at {at:.3f} s")
         self.n_clipped += int(np.count_nonzero((np.abs(block) >= CLIPPED_LEVEL).any(axis=1)))
         self.n_frames += len(block)
-        if self.n_frames > MAX_DURATION_S * self._source_sr:
+        if self.n_frames > self._limit_s * self.source_sr:
             raise AudioError(
-                "too long", f"it lasts more than {MAX_DURATION_S / 3600:g} hours: give a start and an end, or cut it"
+                "too long", f"it lasts more than {self._limit_s / 3600:g} hours: give a start and an end, or cut it"
             )
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
-        self._parts.append(self._resampler.resample_chunk(mono) if self._resampler else mono.copy())
-
-    def finish(self) -> NDArray[np.float32]:
-        """All samples, (n_samples,)."""
-        if self._resampler:
-            self._parts.append(self._resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
-        return np.concatenate(self._parts)
-
-
-def _record(stream: Stream, *, sr: int) -> Recording:
-    mix = _Mixdown(stream.sr, sr=sr)
-    broke = _feed(mix, stream.blocks)
-    if not mix.n_frames:
-        raise AudioError("empty", "there are no samples in it, or in the part that was asked for")
-    missing = 0 if stream.expected is None else stream.expected - mix.n_frames
-    applies = {
-        "resampled": stream.sr != sr,
-        "mixed down": stream.channels > 1,
-        "truncated": broke or missing > _TRUNCATED_S * stream.sr,
-    }
-    return Recording(
-        y=mix.finish(),
-        sr=sr,
-        source_sr=stream.sr,
-        channels=stream.channels,
-        duration_s=mix.n_frames / stream.sr,
-        notes=tuple(note for note, holds in applies.items() if holds),
-        n_clipped=mix.n_clipped,
-    )
-
-
-def _feed(mix: _Mixdown, blocks: Iterable[NDArray[np.float32]]) -> bool:
-    """Feed all blocks; whether the decoder broke off after some."""
-    iterator = iter(blocks)
-    while True:
-        try:
-            block = next(iterator, None)
-        except Exception as error:
-            if mix.n_frames:
-                return True
-            raise AudioError("undecodable", f"it breaks at the first sample: {error}") from error
-        if block is None:
-            return False
-        mix.add(block)

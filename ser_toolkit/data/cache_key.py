@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FINGERPRINT", "CacheKeys", "content_hash", "make_keys", "samples_hash"]
 
-FORMAT = 1
+FORMAT = 2
 """+1 whenever the same key would mean other numbers: windows cut otherwise, another layout of entries."""
 
 FINGERPRINT = ""
@@ -59,6 +59,10 @@ class CacheKeys:
         Folder of what is known of audio files.
     decoding : bytes
         Hash of what decodes them, and to which sample rate.
+    facts : Path
+        Folder of what a run noted of audio files.
+    windows : bytes
+        Hash of the windows.
     """
 
     kinds: Mapping[str, Path]
@@ -66,6 +70,8 @@ class CacheKeys:
     altered: bytes
     recordings: Path
     decoding: bytes
+    facts: Path
+    windows: bytes
 
     def path(self, key: str, samples: bytes, *, copy: int = 0) -> Path:
         """Entry of one feature of one recording.
@@ -104,6 +110,21 @@ class CacheKeys:
         """
         part = json.dumps([start_s or 0.0, end_s]).encode()
         return _shard(self.recordings, self.decoding + content + part)
+
+    def noted(self, content: bytes) -> Path:
+        """Entry that says what a run noted of a file: its samples, quality and windows.
+
+        Parameters
+        ----------
+        content : bytes
+            From `content_hash`.
+
+        Returns
+        -------
+        Path
+            There or not.
+        """
+        return _shard(self.facts, self.decoding + self.windows + content)
 
 
 def _shard(folder: Path, data: bytes) -> Path:
@@ -182,6 +203,7 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
         Picklable.
     """
     windows = features.segmentation
+    cut = [windows.window_s, windows.hop_s, windows.short, windows.tail]
     kinds = {FINGERPRINT: folder / f"_fingerprints-{FINGERPRINT_VERSION}"}
     digests = {FINGERPRINT: _digest({"format": FORMAT, "fingerprint": FINGERPRINT_VERSION})}
     for key, extractor in features.extractors.items():
@@ -193,7 +215,7 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
                 "libraries": library_versions({key: extractor}),
                 "probe": probe(extractor, features.sr),
                 "sr": features.sr,
-                "windows": [windows.window_s, windows.hop_s, windows.short, windows.tail],
+                "windows": cut,
                 "scope": features.scopes.get(key, "segment"),
             }
         )
@@ -203,6 +225,8 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
         altered=_digest(altered),
         recordings=folder / f"_recordings-{FORMAT}",
         decoding=_digest({"ser-toolkit": __version__, "sr": features.sr, "libraries": _decoders()}),
+        facts=folder / f"_facts-{FORMAT}",
+        windows=_digest(cut),
     )
 
 

@@ -39,11 +39,15 @@ class Found:
         The argument that it came from.
     error : AudioError or None
         Why it cannot be used: ``"missing"``, ``"unreadable"``, or ``"empty"`` for a folder without audio.
+    start_s, end_s : float or None
+        Part of the file that is asked for, in seconds; None: its beginning, its end.
     """
 
     path: Path
     root: Path
     error: AudioError | None = None
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Found]:

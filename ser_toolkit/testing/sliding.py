@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_toolkit.features import slide
+from ser_toolkit.sliding import slide
 from ser_toolkit.testing.checks import CheckResult, check, require
 from ser_toolkit.testing.sounds import speech
 

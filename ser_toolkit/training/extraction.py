@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ser_toolkit.data import audio, quality
+from ser_toolkit.data.audio import recording_hash
 from ser_toolkit.data.cache_entry import is_there, read_entry
 from ser_toolkit.data.cache_key import FINGERPRINT, CacheKeys, content_hash, samples_hash
 from ser_toolkit.data.fingerprint import fingerprint
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Augmenter", "Extracted", "Extraction", "Job", "Known", "known_arrays", "known_of", "recording_hash"]
 
-_HASH_BYTES = 8
+_HASH_BYTES = 8  # of `recording_hash`
 
 Piece = tuple[int, str]
 """Number of the copy, and input name or `FINGERPRINT`."""
@@ -87,12 +87,6 @@ class Extracted:
     content: bytes = b""
     fresh: frozenset[Piece] = frozenset()
     reason: str = ""
-
-
-def recording_hash(y: NDArray[np.float32]) -> int:
-    """64-bit hash of decoded samples, quantised to 16 bit so that the container does not matter."""
-    samples = np.clip(np.rint(y * 32768.0), -32768, 32767).astype("<i2")
-    return int.from_bytes(hashlib.blake2b(samples.tobytes(), digest_size=_HASH_BYTES).digest(), "big")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from ser_toolkit.data.audio import Recording, from_array
-from ser_toolkit.data.quality import SKIPPED_REASONS, check, peak_dbfs
+from ser_toolkit.data.quality import SKIPPED_REASONS, Levels, check, peak_dbfs
 from ser_toolkit.errors import AudioError
 
 SR = 16_000
 
 
 def tone(duration_s: float, *, peak: float = 0.5, sr: int = SR) -> np.ndarray:
+    """A tone that is quiet in its first fifth, as speech is never steady."""
     t = np.arange(round(duration_s * sr)) / sr
-    return (peak * np.sin(2 * np.pi * 150 * t)).astype(np.float32)
+    return (peak * np.where(t < duration_s / 5, 0.2, 1) * np.sin(2 * np.pi * 150 * t)).astype(np.float32)
 
 
 def recording(y: np.ndarray, **other) -> Recording:
@@ -48,16 +49,45 @@ def test_short_depends_on_the_window():
 def test_reasons():
     assert reason(recording(np.zeros(0))) == "empty"
     assert reason(recording(tone(0.05))) == "too short"
-    assert reason(recording(np.zeros(SR))) == "silent"
-    assert reason(recording(np.full(SR, 0.25))) == "silent"
-    assert reason(recording(tone(1.0, peak=5e-5))) == "silent"
+    assert reason(recording(np.zeros(SR))) == "no speech"
+    assert reason(recording(np.full(SR, 0.25))) == "no speech"
+    assert reason(recording(tone(1.0, peak=5e-5))) == "no speech"
     broken = tone(1.0)
     broken[[3, 4]] = np.nan, np.inf
     assert reason(recording(broken)) == "non-finite"
 
 
+@pytest.mark.parametrize("kind", ["tone", "noise", "hum"])
+def test_a_steady_level_is_no_speech(kind):
+    t = np.arange(2 * SR) / SR
+    rng = np.random.default_rng(0)
+    y = {
+        "tone": 0.5 * np.sin(2 * np.pi * 440 * t),
+        "noise": 0.1 * rng.standard_normal(len(t)),
+        "hum": 0.1 * sum(np.sin(2 * np.pi * 50 * k * t) / k for k in range(1, 9)),
+    }[kind]
+    with pytest.raises(AudioError, match="steady") as error:
+        check(recording(y))
+    assert error.value.reason == "no speech"
+    assert check(recording(y[: SR // 2]), window_s=None) == ()  # a vowel may be steady
+    check(recording(np.concatenate([y, 0.5 * y])))  # and so may half a recording
+
+
+def test_levels_do_not_depend_on_the_blocks():
+    y = np.random.default_rng(0).standard_normal(3 * SR).astype(np.float32) * np.linspace(
+        0.01, 0.4, 3 * SR, dtype=np.float32
+    )
+    whole, parts = Levels(SR), Levels(SR)
+    whole.add(y)
+    for part in np.split(y, [1, 7, 400, 401, 20_000]):
+        parts.add(part)
+    assert parts.n_samples == whole.n_samples == len(y)
+    assert parts.swing_db == whole.swing_db > 10
+    assert parts.peak_dbfs == pytest.approx(whole.peak_dbfs, abs=1e-6) == pytest.approx(peak_dbfs(y), abs=1e-6)
+
+
 def test_only_sound_files_without_speech_are_skipped():
-    assert {"too short", "silent"} == SKIPPED_REASONS
+    assert {"too short", "no speech"} == SKIPPED_REASONS
 
 
 def test_least_usable_length_and_level():

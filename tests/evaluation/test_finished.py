@@ -219,7 +219,7 @@ def test_bad_recordings_are_left_out_and_said(model, others, tmp_path):
     assert set(found.owner.tolist()) == {0}
     assert set(found.notes) == {
         "1 recording left out, undecodable: bad.wav",
-        "1 recording left out, silent: silent.wav",
+        "1 recording left out, no speech: silent.wav",
         "1 recording left out, empty: empty.wav",
     }
     assert "1 utterance of 1 speaker" in found.protocol

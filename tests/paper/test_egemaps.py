@@ -17,8 +17,8 @@ import soundfile
 import ser_toolkit_paper.egemaps
 from ser_toolkit.components import create
 from ser_toolkit.errors import AudioError, ComponentError, ConfigError
-from ser_toolkit.features import slide
 from ser_toolkit.interfaces import FeatureExtractor, SlidingFeatureExtractor
+from ser_toolkit.sliding import slide
 from ser_toolkit.testing import assert_extractor
 from ser_toolkit.testing.sliding import agreement
 from ser_toolkit.testing.sounds import sine, speech
