@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_toolkit.inference import runtime
 from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 from ser_toolkit.testing.checks import CheckResult, check, require, require_same
 
@@ -117,7 +118,7 @@ class EstimatorChecks:
         """Scikit-learn and ONNX Runtime agree, unless the model says that it cannot be exported."""
         if not getattr(self.model, "exportable", True):
             return "no ONNX form, as the model says (exportable is False)"
-        import onnxruntime
+        onnxruntime = runtime()
 
         graph = self.convert()
         options = onnxruntime.SessionOptions()

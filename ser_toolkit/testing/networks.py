@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_toolkit.errors import ComponentError
+from ser_toolkit.inference import runtime
 from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 from ser_toolkit.testing.checks import CheckResult, check, require, require_same
 
@@ -224,7 +225,7 @@ class NetworkChecks:
 
     def onnx(self) -> str:
         """Torch and ONNX Runtime agree, in batches of 1, 3 and 8."""
-        import onnxruntime
+        onnxruntime = runtime()
 
         names = [key for name, spec in self.inputs.items() for key in (name, f"{name}_length")[: 1 + spec.varies]]
         options = onnxruntime.SessionOptions()

@@ -1,0 +1,41 @@
+"""Probes of features: here and where the model was trained."""
+
+from __future__ import annotations
+
+import pytest
+
+from ser_toolkit.inference.model import Model
+from ser_toolkit.inference.probe_check import check_probes
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Model.open(device="cpu")
+
+
+def test_the_bundled_model_agrees(model):
+    checks = check_probes(model.recipe, model.features.extractors)
+    assert [c.feature for c in checks] == list(model.recipe.features)
+    assert all(c.agrees and c.message == "" for c in checks)
+
+
+def test_other_numbers_name_what_changed(model):
+    mean, deviation, product = model.recipe.probe["mel"]
+    recipe = model.recipe.model_copy(
+        update={
+            "probe": {**model.recipe.probe, "mel": (mean + 0.01 * deviation, deviation, product)},
+            "libraries": {**model.recipe.libraries, "librosa": "0.9.9"},
+        }
+    )
+    mel, gemaps = check_probes(recipe, model.features.extractors)
+    assert gemaps.agrees
+    assert not mel.agrees
+    assert mel.message.startswith("feature 'mel' (melspec) gives other numbers here than where the model was trained")
+    assert "librosa 0.9.9 -> " in mel.message
+    same = recipe.model_copy(update={"libraries": mel.libraries})
+    assert check_probes(same, model.features.extractors)[0].message.endswith("; no library version changed")
+
+
+def test_features_without_a_probe_are_left_out(model):
+    recipe = model.recipe.model_copy(update={"probe": {}})
+    assert check_probes(recipe, model.features.extractors) == ()
