@@ -1,98 +1,109 @@
-"""Results as JSON lines, CSV and Parquet; one row per file, written as they come."""
+"""Results as JSON lines, CSV and Parquet: a row per file, or a row per window."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 from ser_toolkit.data import atomic
 from ser_toolkit.data.spreadsheet import safe_cell
 from ser_toolkit.errors import OutputError
+from ser_toolkit.report.table_rows import Level, columns, file_object, rows, window_objects
 
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["FORMATS", "Writer", "columns", "open_writer"]
+__all__ = ["FORMATS", "Kind", "Level", "Writer", "columns", "stream_writer", "write_table"]
+
+Kind = Literal["jsonl", "csv", "parquet"]
 
 FORMATS = ("jsonl", "csv", "parquet")
-"""Formats that `open_writer` writes."""
+"""Formats of tables."""
+
+_ROW_GROUP = 16_384
 
 
 class Writer(Protocol):
     """Takes results one by one."""
 
     def write(self, result: FileResult) -> None:
-        """Write one row."""
+        """Write the rows of a file."""
 
 
-@contextlib.contextmanager
-def open_writer(kind: str, path: Path | None, labels: Sequence[str]) -> Iterator[Writer]:
-    """Open a table; a file appears under its name when the block ends, also if Ctrl-C ends it.
+def write_table(
+    path: Path | None, results: Collection[FileResult], labels: Sequence[str], *, kind: Kind, level: Level = "file"
+) -> None:
+    """Write all results as one table.
 
     Parameters
     ----------
-    kind : {"jsonl", "csv", "parquet"}
-        Format; ``jsonl`` holds everything, windows too, the others the columns of `columns`.
     path : Path or None
-        Where to; None writes to standard output (not for parquet).
+        Where to; the file appears as a whole, or not at all. None writes to standard output (not parquet).
+    results : collection of FileResult
+        Iterated once; memory does not grow with their number, nor with the windows of one.
     labels : sequence of str
         Emotions of the model.
-
-    Yields
-    ------
-    Writer
-        Takes results.
+    kind : {"jsonl", "csv", "parquet"}
+        ``jsonl`` holds everything, the others the columns of `columns`.
+    level : {"file", "window"}, optional
+        A row per file; or a row per window, and one for each file without windows, so that none is missing.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    if path is None:
-        if sys.stdout is None:
-            raise OutputError("standard output is closed; write to a file with --output")
-        yield _WRITERS[kind](sys.stdout, labels)
-        return
-    interrupted: KeyboardInterrupt | None = None
-    with atomic.replacing(path) as temporary:
-        if kind == "parquet":
-            parquet = _Parquet(labels)
-            try:
-                yield parquet
-            except KeyboardInterrupt as error:
-                interrupted = error
-            parquet.save(temporary)
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            writer = stream_writer(kind, labels, level=level)
         else:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                try:
-                    yield _WRITERS[kind](file, labels)
-                except KeyboardInterrupt as error:
-                    interrupted = error
-    if interrupted is not None:
-        raise interrupted
+            writer = stack.enter_context(_opened(kind, stack.enter_context(atomic.replacing(path)), labels, level))
+        for result in results:
+            writer.write(result)
 
 
-def columns(labels: Sequence[str]) -> list[str]:
-    """Columns of CSV and Parquet: audformat's segment index, a probability per label, what became of the file, sets.
+def stream_writer(kind: Kind, labels: Sequence[str], *, level: Level = "file") -> Writer:
+    """A table on standard output, row by row, so that a reader of a pipe has each result at once.
 
-    A label that is called like another column is followed by ``(emotion)``.
+    Parameters
+    ----------
+    kind : {"jsonl", "csv"}
+        As for `write_table`.
+    labels : sequence of str
+        Emotions of the model.
+    level : {"file", "window"}, optional
+        As for `write_table`.
+
+    Returns
+    -------
+    Writer
+        Takes results. Raises BrokenPipeError when the reader has gone.
+
+    Raises
+    ------
+    OutputError
+        If standard output is closed.
     """
-    before, after = ["file", "start", "end"], ["predicted", "confidence", "status", "reason", "notes"]
-    after += ["prediction_set", "entropy", "uncertain"]
-    named = [f"{label} (emotion)" if label in (*before, *after) else label for label in labels]
-    return [*before, *named, *after]
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; write to a file with --output")
+    if kind == "parquet":
+        raise OutputError("parquet cannot be written to standard output; name a file with --output")
+    writer: Writer = _WRITERS[kind](sys.stdout, labels, level)
+    return writer
 
 
-def _row(result: FileResult, labels: Sequence[str]) -> list[Any]:
-    probabilities = [result.probabilities.get(label) for label in labels]
-    tail = [result.predicted, result.confidence, result.status, result.reason, "; ".join(result.notes)]
-    members = None if result.prediction_set is None else "; ".join(result.prediction_set)
-    return [result.file, 0.0, result.duration_s, *probabilities, *tail, members, result.entropy, result.uncertain]
+@contextlib.contextmanager
+def _opened(kind: str, path: Path, labels: Sequence[str], level: Level) -> Iterator[Writer]:
+    if kind == "parquet":
+        with _Parquet(path, labels, level) as parquet:
+            yield parquet
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield _WRITERS[kind](file, labels, level)
 
 
 def _cell(value: str | float | bool | None) -> str:
@@ -107,23 +118,31 @@ def _cell(value: str | float | bool | None) -> str:
             return f"{value:.6g}"
 
 
+def _seconds(value: float | None) -> str:
+    """To the microsecond, also after ten hours."""
+    return "" if value is None else f"{round(value, 6):.12g}"
+
+
 class _JsonLines:
-    def __init__(self, file: TextIO, labels: Sequence[str]) -> None:
-        self._file = file
+    def __init__(self, file: TextIO, labels: Sequence[str], level: Level) -> None:
+        self._file, self._level = file, level
 
     def write(self, result: FileResult) -> None:
-        self._file.write(json.dumps(result.to_json(), allow_nan=False) + "\n")
+        for text in window_objects(result) if self._level == "window" else file_object(result):
+            self._file.write(text)
         self._file.flush()
 
 
 class _Csv:
-    def __init__(self, file: TextIO, labels: Sequence[str]) -> None:
-        self._file, self._labels = file, labels
+    def __init__(self, file: TextIO, labels: Sequence[str], level: Level) -> None:
+        self._file, self._labels, self._level = file, labels, level
         self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow([safe_cell(name) for name in columns(labels)])
+        self._writer.writerow([safe_cell(name) for name in columns(labels, level=level)])
 
     def write(self, result: FileResult) -> None:
-        self._writer.writerow([_cell(value) for value in _row(result, self._labels)])
+        for file, start_s, end_s, *values in rows(result, self._labels, self._level):
+            cells = (_cell(value) for value in values)
+            self._writer.writerow([_cell(file), _seconds(start_s), _seconds(end_s), *cells])
         self._file.flush()
 
 
@@ -131,21 +150,41 @@ _WRITERS: dict[str, Any] = {"jsonl": _JsonLines, "csv": _Csv}
 
 
 class _Parquet:
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = labels
-        self._rows: list[list[Any]] = []
+    """Writes row groups, so that no more than one is in memory."""
 
-    def write(self, result: FileResult) -> None:
-        self._rows.append(_row(result, self._labels))
-
-    def save(self, path: Path) -> None:
+    def __init__(self, path: Path, labels: Sequence[str], level: Level) -> None:
         import pyarrow
         import pyarrow.parquet
 
         text, number = pyarrow.string(), pyarrow.float64()
-        types = [text, number, number, *[number] * len(self._labels), text, number, text, text, text]
-        types += [text, number, pyarrow.bool_()]
-        names = columns(self._labels)
-        schema = pyarrow.schema([pyarrow.field(n, t) for n, t in zip(names, types, strict=True)])
-        arrays = [pyarrow.array([row[i] for row in self._rows], type=schema.field(i).type) for i in range(len(names))]
-        pyarrow.parquet.write_table(pyarrow.table(arrays, schema=schema), path)
+        types = [text, number, number, *[number] * len(labels), text, number, text, text, text]
+        types += [text, number, pyarrow.bool_(), text]
+        # level "file" has one column less
+        self._schema = pyarrow.schema(list(zip(columns(labels, level=level), types, strict=False)))
+        self._labels, self._level = labels, level
+        self._rows: list[list[Any]] = []
+        self._stack = contextlib.ExitStack()
+        sink = self._stack.enter_context(path.open("wb"))  # pyarrow takes no name that is not UTF-8
+        self._writer = self._stack.enter_context(pyarrow.parquet.ParquetWriter(sink, self._schema))
+
+    def __enter__(self) -> _Parquet:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._stack:
+            if kind is None:
+                self._flush()
+
+    def write(self, result: FileResult) -> None:
+        for row in rows(result, self._labels, self._level):
+            self._rows.append(row)
+            if len(self._rows) >= _ROW_GROUP:
+                self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow
+
+        held = zip(*self._rows, strict=True) if self._rows else ([] for _ in self._schema)
+        arrays = [pyarrow.array(list(values), type=f.type) for values, f in zip(held, self._schema, strict=True)]
+        self._writer.write_table(pyarrow.table(arrays, schema=self._schema))
+        self._rows.clear()

@@ -1,0 +1,111 @@
+"""What `analyze` writes when it is done: table, report, label tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_toolkit.report.anonymous import Anonymous
+from ser_toolkit.report.html_report import write_report
+from ser_toolkit.report.tables import Kind, Level, write_table
+from ser_toolkit.report.tracks import write_tracks
+
+if TYPE_CHECKING:
+    from ser_toolkit.evaluation.folder_labels import Labelled
+    from ser_toolkit.report.results import FileResult
+    from ser_toolkit.report.run_info import RunInfo
+
+__all__ = ["Outputs", "hidden", "write_outputs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Files that are wanted.
+
+    Parameters
+    ----------
+    table : Path or None
+        CSV, Parquet or JSON lines.
+    kind : {"jsonl", "csv", "parquet"}
+        Its format.
+    level : {"file", "window"}
+        Its rows.
+    report : Path or None
+        HTML page; a JSON file of the same name comes with it.
+    textgrid, audacity : Path or None
+        Folders of label tracks.
+    key : bytes
+        Hides names of files, see `Anonymous`; empty: they are shown.
+    """
+
+    table: Path | None = None
+    kind: Kind = "csv"
+    level: Level = "file"
+    report: Path | None = None
+    textgrid: Path | None = None
+    audacity: Path | None = None
+    key: bytes = b""
+
+
+class _Hidden(Collection["FileResult"]):
+    def __init__(self, results: Collection[FileResult], anonymous: Anonymous) -> None:
+        self._results, self._anonymous = results, anonymous
+
+    def __iter__(self) -> Iterator[FileResult]:
+        return (self._anonymous(result) for result in self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __contains__(self, result: object) -> bool:
+        return any(result == mine for mine in self)
+
+
+def hidden(results: Collection[FileResult], key: bytes) -> Collection[FileResult]:
+    """Results without the names of files; as they are if the key is empty."""
+    return _Hidden(results, Anonymous(key)) if key else results
+
+
+def write_outputs(
+    outputs: Outputs, results: Collection[FileResult], run: RunInfo, *, labelled: Labelled | None = None
+) -> list[str]:
+    """Write everything that is wanted, each file as a whole.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        What.
+    results : collection of FileResult
+        With the names that the files have on disk.
+    run : RunInfo
+        The run.
+    labelled : Labelled, optional
+        Labels of the files.
+
+    Returns
+    -------
+    list of str
+        What was written, a phrase each: ``"results.csv"``, ``"report.html (and report.json)"``.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written; the others are there.
+    """
+    shown = hidden(results, outputs.key)
+    if outputs.key and labelled:
+        labelled = Anonymous(outputs.key).labelled(labelled)
+    written = []
+    if outputs.table is not None:
+        write_table(outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level)
+        written.append(str(outputs.table))
+    if outputs.report is not None:
+        twin = write_report(outputs.report, shown, run, labelled=labelled, links=not outputs.key)
+        written.append(f"{outputs.report} (and {twin.name})")
+    for folder, kind in ((outputs.textgrid, "textgrid"), (outputs.audacity, "audacity")):
+        if folder is not None:
+            n = write_tracks(folder, shown, kind="textgrid" if kind == "textgrid" else "audacity", labels=run.labels)
+            written.append(f"{n} label tracks in {folder}")
+    return written
