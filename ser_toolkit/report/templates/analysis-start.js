@@ -1,0 +1,6 @@
+readRows();
+startTable();
+startDetail();
+startTheme();
+drawOverview();
+document.documentElement.dataset.ready = "true";
