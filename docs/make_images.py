@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 from rich.console import Console
-
-from ser_toolkit.cli.analyze import describe
-from ser_toolkit.data.files import find_audio
-from ser_toolkit.inference.model import Model
-from ser_toolkit.inference.pipeline import analyze_files
-from ser_toolkit.report import terminal
+from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 118
+ARGUMENTS = ("analyze", "examples/audio", "--hop", "0.75")
 
 
 def main() -> None:
     """Analyze the example clips with the bundled model and keep what the terminal shows."""
-    began = time.perf_counter()
-    model = Model.open(device="cpu", hop_s="window")
-    results = list(analyze_files(model, find_audio([Path("examples/audio")])))
-    about = describe(model, time.perf_counter() - began, len(results), len(results))
-    console = Console(record=True, width=WIDTH, force_terminal=True, color_system="truecolor", highlight=False)
-    console.print("$ ser-toolkit analyze examples/audio", style="bold")
-    console.print(terminal.analysis(results, model.labels, about=about, width=WIDTH))
-    svg = console.export_svg(title="ser-toolkit")
+    colours = {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | colours
+    command = [sys.executable, "-m", "ser_toolkit", *ARGUMENTS]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr.decode(errors="replace"))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        console = Console(record=True, file=nowhere, width=WIDTH, color_system="truecolor", force_terminal=True)
+        console.print(Text(f"$ ser-toolkit {' '.join(ARGUMENTS)}", style="bold"))
+        console.print(Text.from_ansi(done.stdout.decode()))
+        svg = console.export_svg(title="ser-toolkit")
     # no fonts from the network: the reader's own monospaced one
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     (ROOT / "docs" / "images" / "analyze.svg").write_text(svg, encoding="utf-8")

@@ -159,6 +159,15 @@ class Windows(Sequence[WindowResult]):
             raise IndexError(f"window {index} of {len(self)}")
         return self._window(index % len(self))
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Sequence)
+            and len(self) == len(other)
+            and all(a == b for a, b in zip(self, other, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def _window(self, i: int) -> WindowResult:
         named = self._named(self.probabilities[i])
         return WindowResult(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,107 +14,16 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ser_toolkit.report.terminal_results import bar, colour, results_table
+from ser_toolkit.report.terminal_style import bar, colour
 
 if TYPE_CHECKING:
     from ser_toolkit.plugin_registry import Plugin
-    from ser_toolkit.report.results import FileResult
     from ser_toolkit.testing.checks import CheckResult
     from ser_toolkit.training.results import PartScores, TrainResult
 
-__all__ = ["analysis", "bar", "checks", "colour", "console", "plugins", "training"]
+__all__ = ["bar", "checks", "colour", "console", "plugins", "training"]
 
 _UNKNOWN_WIDTH = 120
-
-NOTICE = "Expressed emotion as listeners tend to perceive it in the voice; not what a person feels."
-
-
-def analysis(
-    results: Sequence[FileResult],
-    labels: Sequence[str],
-    *,
-    about: Mapping[str, str],
-    width: int,
-    brief: bool = False,
-) -> RenderableType:
-    """Tables of results, of failures, and the summary.
-
-    Parameters
-    ----------
-    results : sequence of FileResult
-        In order.
-    labels : sequence of str
-        Emotions of the model.
-    about : mapping of str to str
-        Lines for the summary: model, device, time.
-    width : int
-        Columns of the terminal.
-    brief : bool, optional
-        Leave out the results, which were written to a file, and show failures and the summary only.
-
-    Returns
-    -------
-    RenderableType
-        For a rich console.
-    """
-    parts: list[RenderableType] = []
-    folder = _common_folder([r.file for r in results])
-    shown = [replace(r, file=r.file.removeprefix(folder)) for r in results]
-    fine = [r for r in shown if r.status == "ok"]
-    if fine and not brief:
-        parts.append(results_table(fine, labels, width=width))
-    if len(fine) < len(results):
-        parts.append(_failures_table([r for r in shown if r.status != "ok"]))
-    parts.append(_summary(results, labels, about={**({"folder": folder} if folder else {}), **about}))
-    return Group(*parts)
-
-
-def _common_folder(files: Sequence[str]) -> str:
-    """Beginning that all names share, up to a slash; said once, so that the table has room for the rest."""
-    if len(files) < 2:
-        return ""
-    first, last = min(files), max(files)
-    common = next((first[:i] for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), "")
-    return common[: common.rfind("/") + 1]
-
-
-def _failures_table(results: Sequence[FileResult]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title="Not analyzed", title_justify="left")
-    for name in ("file", "status", "reason", "detail"):
-        table.add_column(name, overflow="fold", no_wrap=name == "status")
-    for r in results:
-        style = "red" if r.status == "failed" else "yellow"
-        table.add_row(Text(r.file), Text(r.status, style=style), Text(r.reason), Text(r.detail, style="dim"))
-    return table
-
-
-def _summary(results: Sequence[FileResult], labels: Sequence[str], *, about: Mapping[str, str]) -> Table:
-    fine = [r for r in results if r.status == "ok"]
-    counts = Counter(r.status for r in results)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    said = [f"{len(results)} file{'s' if len(results) != 1 else ''}"]
-    said += [f"{counts[s]} {s}" for s in ("ok", "skipped", "failed") if counts[s]]
-    if fine:
-        said.append(
-            f"{sum(r.duration_s or 0 for r in fine):.1f} s of audio in {sum(len(r.windows) for r in fine)} windows"
-        )
-    table.add_row("files", Text(", ".join(said)))
-    if fine:
-        mix = Counter(r.predicted for r in fine)
-        text = Text()
-        for label in labels:
-            share = mix[label] / len(fine)
-            text.append(f"{label} {mix[label]} {bar(share, 8).rstrip()}   ", style=colour(label, labels))
-        table.add_row("emotions", text)
-        if any(r.uncertain is not None for r in fine):
-            several = sum(r.uncertain or False for r in fine)
-            table.add_row("uncertain", f"{several} of {len(fine)} (~): the set holds more than one emotion")
-    for name, value in about.items():
-        table.add_row(name, Text(value))
-    table.add_row("note", Text(NOTICE, style="dim"))
-    return table
 
 
 def training(result: TrainResult) -> RenderableType:
@@ -198,8 +108,12 @@ def checks(name: str, results: Sequence[CheckResult]) -> RenderableType:
 def console(*, stderr: bool = False) -> Console:
     """Console for results (standard output) or for progress and warnings (standard error).
 
-    What goes to a file or a pipe is 120 columns wide, unless ``COLUMNS`` says otherwise.
+    What goes to a file or a pipe is 120 columns wide, unless ``COLUMNS`` says otherwise. Characters that its encoding
+    lacks are written as escapes.
     """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        stream.reconfigure(errors="backslashreplace")
     made = Console(stderr=stderr, highlight=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _UNKNOWN_WIDTH

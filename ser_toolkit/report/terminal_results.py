@@ -1,183 +1,132 @@
-"""The table of `analyze`: a row per file, with as much as the width allows."""
+"""The table of `analyze`: a row per file, with as much as the width allows, all rows with the same columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import product
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.cells import cell_len
-from rich.table import Table
 from rich.text import Text
 
+from ser_toolkit.report.sparkline import letters, sparkline
+from ser_toolkit.report.terminal_layout import GAP, LONGEST_NAME, emotions, fitted, length, members_of, named
+from ser_toolkit.report.terminal_style import Look, bar, colour
+from ser_toolkit.report.terminal_text import safe, shorten
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ser_toolkit.report.results import FileResult
+    from ser_toolkit.report.terminal_layout import Column, Layout, Measure, Shares
 
-__all__ = ["COLOURS", "bar", "colour", "results_table"]
+__all__ = ["results_table"]
 
-COLOURS = {
-    "anger": "red", "happiness": "yellow", "neutral": "bright_black", "sadness": "blue", "fear": "magenta",
-    "disgust": "green", "surprise": "cyan", "boredom": "bright_blue", "calm": "bright_cyan",
-}  # fmt: skip
-"""Colour of an emotion; others take turns."""
-_OTHERS = ("bright_green", "bright_magenta", "bright_yellow", "bright_red", "white")
-_BLOCKS = " ▏▎▍▌▋▊▉█"
-_MANY_LABELS = 6
-_FILE_WIDTH, _SHORT_FILE_WIDTH = 20, 12
-_GAP = 2
-
-Shares = Literal["bars", "percent", "first three", "first"]
-Names = Literal["all", "two", "short"]
+_PORTION = 200
 
 
-def colour(label: str, labels: Sequence[str]) -> str:
-    """Colour of a label."""
-    return COLOURS.get(label, _OTHERS[list(labels).index(label) % len(_OTHERS)])
-
-
-def bar(share: float, width: int) -> str:
-    """Horizontal bar of a share from 0 to 1, in eighths of a character."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
-
-
-def results_table(results: Sequence[FileResult], labels: Sequence[str], *, width: int) -> Table:
-    """Emotions of files.
+def results_table(
+    results: Iterable[FileResult], measure: Measure, layout: Layout, *, console: Console, look: Look, folder: str
+) -> Iterator[Text]:
+    """Emotions of files, in portions of some hundred rows.
 
     Parameters
     ----------
-    results : sequence of FileResult
-        With status ``ok``.
-    labels : sequence of str
-        Emotions of the model.
-    width : int
-        Columns of the terminal.
+    results : iterable of FileResult
+        Those with status ``ok`` are shown.
+    measure : Measure
+        Has seen all of them.
+    layout : Layout
+        From `settle`.
+    console : Console
+        Folds what is too long for its column.
+    look : Look
+        Of the console.
+    folder : str
+        Beginning of names that is left out.
 
-    Returns
-    -------
-    Table
-        Where there is room: a bar per label, else percentages, else the likeliest only. Labels of the prediction set
-        keep their colour; an uncertain file shows them in its first column, as ``anger ~ happiness``.
+    Yields
+    ------
+    Text
+        Lines that fit the console; the first portion begins with the header. Where there is room: a bar per label, else
+        percentages, else the likeliest only; and the emotions over time for files with several windows. Labels of the
+        prediction set keep their colour; an uncertain file shows them in its first column, as ``anger ~ happiness``.
     """
-    layout = _layout(results, labels, width=width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
-    table.add_column("file", overflow="fold", width=layout.file_width, min_width=min(_SHORT_FILE_WIDTH, width // 3))
-    table.add_column("emotion", no_wrap=True)
-    if layout.per_label:
-        for label in labels:
-            name = label if layout.shares == "bars" else label[:5]
-            table.add_column(Text(name, style=colour(label, labels)), no_wrap=True)
-    else:
-        table.add_column("likeliest" if layout.shares == "first three" else "", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
+    columns = fitted(layout.columns(measure), width=look.width)
+    header = _lines([c.header for c in columns], columns, console)
+    for line in header:
+        line.stylize("bold")
+    rule = ("─" if look.blocks else "-") * (sum(c.width for c in columns) + GAP * (len(columns) - 1))
+    lines = [*header, Text(f" {rule}")]
+    # rows, not results, wait for their portion: a result holds all windows of its file
+    rows = (_row(r, measure, layout, look=look, folder=folder) for r in results if r.status == "ok")
+    while portion := list(islice(rows, _PORTION)):
+        lines += [line for row in portion for line in _lines(row, columns, console)]
+        yield Text("\n").join(lines)
+        lines = []
+
+
+def _lines(cells: Sequence[Text], columns: Sequence[Column], console: Console) -> list[Text]:
+    """One row of the table; several lines where a cell is longer than its column."""
+    folded = [_folded(cell, c.width, console) for cell, c in zip(cells, columns, strict=True)]
+    lines = []
+    for i in range(max(len(parts) for parts in folded)):
+        line = Text(" ")
+        for parts, c in zip(folded, columns, strict=True):
+            part = parts[i] if i < len(parts) else Text()
+            rest = " " * (c.width - part.cell_len)
+            line.append(rest if c.right else "").append_text(part).append("" if c.right else rest).append(" " * GAP)
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
+def _folded(cell: Text, width: int, console: Console) -> Sequence[Text]:
+    return (cell,) if cell.cell_len <= width else tuple(cell.wrap(console, width, overflow="fold"))
+
+
+def _row(r: FileResult, m: Measure, layout: Layout, *, look: Look, folder: str) -> list[Text]:
+    """Cells of a file, in the order of `Layout.columns`."""
+    cells = [
+        Text(shorten(r.file.removeprefix(folder), LONGEST_NAME)),
+        emotions(members_of(r), m.labels, names=layout.names),
+    ]
+    if layout.timeline_width:
+        cells.append(_timeline(r, m, look, width=layout.timeline_width))
+    cells += _shares(r, m.labels, shares=layout.shares, look=look)
+    cells.append(Text(length(r, m)))
     if layout.details:
-        table.add_column("win", justify="right", no_wrap=True)
-        if layout.notes_width:
-            table.add_column("notes", style="dim", overflow="fold", width=layout.notes_width)
-    for r in results:
-        cells = [
-            Text(r.file),
-            _emotions(_members(r), labels, names=layout.names),
-            *_shares(r, labels, shares=layout.shares),
-        ]
-        cells.append(Text(_seconds(r)))
-        if layout.details:
-            cells.append(Text(str(len(r.windows))))
-            if layout.notes_width:
-                cells.append(Text(", ".join(r.notes)))
-        table.add_row(*cells)
-    return table
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    shares: Shares
-    names: Names
-    details: bool = True
-    file_width: int | None = None
-    notes_width: int = 0
-
-    @property
-    def per_label(self) -> bool:
-        return self.shares in ("bars", "percent")
-
-
-def _layout(results: Sequence[FileResult], labels: Sequence[str], *, width: int) -> _Layout:
-    """The most telling layout that fits; names of files and notes fold into the room that is left."""
-    few = len(labels) <= _MANY_LABELS
-    shares: tuple[Shares, ...] = ("bars", "percent", "first") if few else ("first three", "first")
-    names: tuple[Names, ...] = ("all", "two", "short")
-    file_length = max(len(r.file) for r in results)
-    notes = {", ".join(r.notes) for r in results} - {""}
-    notes_length = max([0, *(max(len("notes"), cell_len(text)) for text in notes)])
-    notes_least = max([0, *(max(len("notes"), cell_len(word)) for text in notes for word in text.split())])
-    narrow = _Layout(shares="first", names="short")
-    choices = [(_Layout(shares=s, names=n), _FILE_WIDTH) for s, n in product(shares, names)]
-    for chosen, file_least in (*choices, (narrow, _SHORT_FILE_WIDTH)):
-        room = width - _width(chosen, results, labels) - (_GAP if notes else 0)
-        if room >= min(file_length, file_least) + notes_least:
-            file_width = max(4, min(file_length, max(file_least, room - notes_length)))
-            return replace(chosen, file_width=file_width, notes_width=min(notes_length, room - file_width))
-    return replace(narrow, details=False)
-
-
-def _width(layout: _Layout, results: Sequence[FileResult], labels: Sequence[str]) -> int:
-    """Columns that a layout takes, without those for the names of files and for notes."""
-    sets = {_members(r) for r in results}
-    columns = [max(7, *(_emotions(s, labels, names=layout.names).cell_len for s in sets))]
-    match layout.shares:
-        case "bars":
-            columns += [max(10, cell_len(label)) for label in labels]
-        case "percent":
-            columns += [max(4, cell_len(label[:5])) for label in labels]
-        case "first three":
-            longest = sorted(cell_len(label) for label in labels)[-3:]
-            columns.append(sum(longest) + len(" 33%" * 3) + len("  " * 2))
-        case "first":
-            columns.append(4)
-    columns += [max(len(_seconds(r)) for r in results), 3]
-    return sum(columns) + _GAP * (len(columns) + 1)
-
-
-def _members(r: FileResult) -> tuple[str, ...]:
-    return r.prediction_set or (r.predicted or "",)
-
-
-def _emotions(members: Sequence[str], labels: Sequence[str], *, names: Names) -> Text:
-    """``anger``; several: ``anger ~ happiness ~ neutral``, or ``anger ~ 2 others``, or ``anger ~2``."""
-    first, *others = members
-    text = Text()
-    text.append(first, style=f"bold {colour(first, labels)}")
-    if others and names == "short":
-        text.append(f" ~{len(others)}")
-    elif len(others) > 1 and names == "two":
-        text.append(f" ~ {len(others)} others")
-    else:
-        for label in others:
-            text.append(" ~ ")
-            text.append(label, style=colour(label, labels))
-    return text
-
-
-def _shares(r: FileResult, labels: Sequence[str], *, shares: Shares) -> list[Text]:
-    if shares == "first":
-        return [Text(f"{r.confidence or 0:.0%}", justify="right")]
-    if shares == "first three":
-        return [_first_three(r, labels)]
-    members, cells = _members(r), []
-    for label in labels:
-        p = r.probabilities[label]
-        style = colour(label, labels) if label in members else "dim"
-        cells.append(Text(f"{bar(p, 5)} {p:4.0%}" if shares == "bars" else f"{p:4.0%}", style=style))
+        cells.append(Text(str(len(r.windows))))
+    if layout.notes_width:
+        cells.append(Text(safe(", ".join(r.notes)), style="dim"))
     return cells
 
 
-def _first_three(r: FileResult, labels: Sequence[str]) -> Text:
-    return Text("  ").join(Text(f"{label} {p:.0%}", style=colour(label, labels)) for label, p in r.ranked()[:3])
+def _timeline(r: FileResult, m: Measure, look: Look, *, width: int) -> Text:
+    """Blocks in the colours of emotions; letters where there is no colour."""
+    if not m.hop_s or len(r.windows) < 2:
+        return Text()
+    letter = letters(m.labels)
+    text = Text()
+    for character, label in sparkline(r.windows, n_slices=width, hop_s=m.hop_s, duration_s=r.duration_s):
+        if label is None:
+            text.append(" ")
+        else:
+            shown = character if look.colour and look.blocks else letter[label]
+            text.append(shown, style=colour(label, m.labels))
+    return text
 
 
-def _seconds(r: FileResult) -> str:
-    return f"{r.duration_s:.1f}" if r.duration_s is not None else ""
+def _shares(r: FileResult, labels: Sequence[str], *, shares: Shares, look: Look) -> list[Text]:
+    if shares == "first":
+        return [Text(f"{r.confidence or 0:.0%}")]
+    if shares == "first three":
+        parts = (Text.assemble(named(label, labels), f" {p:.0%}") for label, p in r.ranked()[:3])
+        return [Text("  ").join(parts)]
+    members, cells = r.prediction_set or (r.likeliest,), []
+    for label in labels:
+        p = r.probabilities[label]
+        style = colour(label, labels) if label in members else "dim"
+        cells.append(
+            Text(f"{bar(p, 5, blocks=look.blocks)} {p:4.0%}" if shares == "bars" else f"{p:4.0%}", style=style)
+        )
+    return cells
