@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ser_toolkit.inference.extraction_run import Extraction
     from ser_toolkit.inference.model import Model
+    from ser_toolkit.inference.options import Options
     from ser_toolkit.plugin_registry import Registry
+    from ser_toolkit.report.results import FileResult
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.progress import Progress
     from ser_toolkit.training.results import TrainResult
 
-__all__ = ["__version__", "hookimpl", "hookspec", "load", "registry", "train"]
+__all__ = ["__version__", "analyze", "extract", "hookimpl", "hookspec", "load", "registry", "train"]
 
 __version__ = "0.1.0"
 
@@ -63,6 +66,55 @@ def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
     from ser_toolkit.inference.model import Model
 
     return Model.open(model, device=device)
+
+
+def analyze(paths: Iterable[str | Path] | str | Path, *, options: Options | None = None) -> Iterator[FileResult]:
+    """Emotions of many files, each as soon as it is there.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Files, and folders to search.
+    options : Options, optional
+        Model, windows, device, processes; see `ser_toolkit.inference.options.Options`. By default this process does
+        the work. With other `workers`, processes are started that import the calling script: it needs
+        ``if __name__ == "__main__":``.
+
+    Yields
+    ------
+    FileResult
+        One per file, also of those that cannot be used: see its `status`. In the order in which they are finished,
+        with one process that of the files.
+
+    Raises
+    ------
+    ModelError, RecipeError, DeviceError
+        If the model cannot be used.
+
+    Examples
+    --------
+    >>> import ser_toolkit
+    >>> results = ser_toolkit.analyze("examples/audio")
+    >>> {result.status for result in results}
+    {'ok'}
+    """
+    from pathlib import Path
+
+    from ser_toolkit.data.files import find_audio
+    from ser_toolkit.inference.analysis import Analysis
+    from ser_toolkit.inference.options import Options
+
+    files = find_audio([paths] if isinstance(paths, str | Path) else paths)
+    with Analysis(files, options or Options(workers=0)) as run:
+        for _, result in run.results():
+            yield result
+
+
+def extract(paths: Sequence[str | Path] | str | Path, output: str | Path, **options: Any) -> Extraction:
+    """Features of recordings in one file; see `ser_toolkit.inference.extraction_run.extract`."""
+    from ser_toolkit.inference.extraction_run import extract as run
+
+    return run(paths, output, **options)
 
 
 def train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ser_toolkit.components import create, to_config
 from ser_toolkit.errors import ComponentError, ConfigError, RecipeError, SerToolkitError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ser_toolkit.interfaces import Component, FeatureExtractor, Kind
     from ser_toolkit.plugin_registry import Registry
-    from ser_toolkit.recipe import ComponentEntry, Recipe
+    from ser_toolkit.recipe import ComponentEntry
 
 __all__ = ["entry_of", "extractors_of", "library_versions", "resolve"]
 
@@ -107,6 +107,15 @@ def library_versions(components: Mapping[str, Component]) -> dict[str, str]:
     return versions
 
 
-def extractors_of(recipe: Recipe, registry: Registry) -> dict[str, FeatureExtractor]:
+class HasFeatures(Protocol):
+    """A recipe, or the part of one that features depend on."""
+
+    @property
+    def features(self) -> Mapping[str, ComponentEntry]:
+        """Input name to extractor."""
+        ...
+
+
+def extractors_of(recipe: HasFeatures, registry: Registry) -> dict[str, FeatureExtractor]:
     """The feature extractors of a recipe by input name, in order; see `resolve`."""
     return {key: resolve(registry, "feature", entry) for key, entry in recipe.features.items()}

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from ser_toolkit import __version__
-from ser_toolkit.cli import analyze, cache, compare, corpus, evaluate, export_onnx, plugins, reproduce, split, train
+from ser_toolkit.cli import (
+    analyze,
+    cache,
+    compare,
+    corpus,
+    doctor,
+    evaluate,
+    export_onnx,
+    extract,
+    plugins,
+    reproduce,
+    split,
+    train,
+)
 from ser_toolkit.errors import ConfigError, SerToolkitError
 
 __all__ = ["app", "main"]
@@ -26,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("analyze", no_args_is_help=True)(analyze.analyze)
+app.command("extract", no_args_is_help=True)(extract.extract)
 app.command("train", no_args_is_help=True)(train.train)
 app.command("export-onnx", no_args_is_help=True)(export_onnx.export_onnx)
 app.command("corpus")(corpus.corpus)
@@ -33,6 +47,7 @@ app.command("split", no_args_is_help=True)(split.split)
 app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
 app.command("compare", no_args_is_help=True)(compare.compare)
 app.command("reproduce", no_args_is_help=True)(reproduce.reproduce)
+app.command("doctor")(doctor.doctor)
 app.add_typer(cache.app, name="cache")
 app.add_typer(plugins.app, name="plugins")
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from enum import StrEnum
+import secrets
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ser_toolkit.cli.outputs import refuse_input
+from ser_toolkit.cli.option_values import hop_seconds, worker_count
+from ser_toolkit.cli.outputs import STREAM, refuse_input, refuse_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from ser_toolkit.inference.analysis import Analysis
+    from ser_toolkit.report.analysis_progress import AnalysisProgress
+    from ser_toolkit.report.tables import Kind, Writer
 
-    from ser_toolkit.inference.model import Model
-    from ser_toolkit.report.results import FileResult
 
+Format = Literal["table", "jsonl", "csv", "parquet"]
 
-class Format(StrEnum):
-    """Output formats."""
-
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
+_WRITTEN, _TUNED, _ROBUST = "Output", "Windows and emotions", "Speed and robustness"
 
 
 def analyze(
@@ -35,132 +31,225 @@ def analyze(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Exported .onnx file, or name of a bundled model.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N. cuda fails if it is not there.")] = "auto",
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds between windows; default: the window length (no overlap).", min=0.01)
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write a table there: .csv, .parquet, .jsonl; -: standard output.",
+                     dir_okay=False, rich_help_panel=_WRITTEN),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page to look at, with its data as .json beside it.", dir_okay=False,
+                     rich_help_panel=_WRITTEN, callback=refuse_stream),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Default: by the suffix of --output, else table.")
+        Format | None,
+        typer.Option("--format", "-f", help="Default: by the suffix of --output, else table.",
+                     rich_help_panel=_WRITTEN),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the table there.", dir_okay=False)
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON lines on standard output.", rich_help_panel=_WRITTEN)
+    ] = False,
+    level: Annotated[
+        Literal["file", "window"], typer.Option(help="A row per file or per window.", rich_help_panel=_WRITTEN)
+    ] = "file",
+    textgrid: Annotated[
+        Path | None, typer.Option(help="Folder for Praat label tracks.", file_okay=False, rich_help_panel=_WRITTEN)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output, one object per file.")] = False,
-) -> None:
+    audacity: Annotated[
+        Path | None, typer.Option(help="Folder for Audacity label tracks.", file_okay=False, rich_help_panel=_WRITTEN)
+    ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(help="True emotions to compare with: a manifest, auto (one in a folder that is given, or folders "
+                     "named like emotions), or none.", rich_help_panel=_WRITTEN),
+    ] = "auto",
+    no_paths: Annotated[
+        bool, typer.Option("--no-paths", help="Hash the names of files in all outputs.", rich_help_panel=_WRITTEN)
+    ] = False,
+    hop: Annotated[
+        str,
+        typer.Option(help="Seconds between windows; window: no overlap; recipe: as in training.", metavar="SECONDS",
+                     rich_help_panel=_TUNED),
+    ] = "window",
+    aggregate: Annotated[
+        Literal["mean", "log-mean", "vote"],
+        typer.Option(help="From the windows of a file to the file.", rich_help_panel=_TUNED),
+    ] = "mean",
+    smooth: Annotated[
+        float | None,
+        typer.Option(help="Width in seconds over which timelines are smoothed; 0: not. Default: three windows.", min=0,
+                     rich_help_panel=_TUNED),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(help='Below this probability a file is "uncertain".', min=0, max=1, rich_help_panel=_TUNED)
+    ] = 0.0,
+    device: Annotated[
+        str,
+        typer.Option(help="auto, cpu, cuda[:N], tensorrt[:N]; a device that is named must work.",
+                     rich_help_panel=_ROBUST),
+    ] = "auto",
+    workers: Annotated[
+        str,
+        typer.Option(help="Processes: auto, or a number; 0: this process alone.", metavar="N", rich_help_panel=_ROBUST),
+    ] = "auto",
+    cache: Annotated[
+        bool | None,
+        typer.Option("--cache/--no-cache", help="Keep features for the next run / do not look for any. Default: use "
+                     "what is there, keep nothing.", rich_help_panel=_ROBUST),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Give a file up if nothing comes of it for so many seconds.", min=1,
+                            rich_help_panel=_ROBUST)
+    ] = 300.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was broken off.", rich_help_panel=_ROBUST)
+    ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where the time went.", rich_help_panel=_ROBUST)
+    ] = False,
+) -> None:  # fmt: skip
     """Analyze the emotion in recordings.
 
     Every file gets a row: its emotion with calibrated probabilities, or why it has none. A bad file never ends the
-    run. Exit code: 0 all done, 1 nothing could be done, 2 usage, 3 some files failed.
+    run. Exit code: 0 all done, 1 nothing could be done, 2 usage, 3 some files failed, 130 interrupted.
 
     **Examples**
 
     - `ser-toolkit analyze recordings/`
-    - `ser-toolkit analyze call.wav --hop 0.75 --json`
-    - `ser-toolkit analyze recordings/ --model model.onnx --device cuda -o results.csv`
+    - `ser-toolkit analyze recordings/ -o results.csv --report report.html`
+    - `ser-toolkit analyze call.wav --hop 0.75 --textgrid tracks/`
+    - `ser-toolkit analyze recordings/ --model model.onnx --device cuda --profile`
+    - `ser-toolkit analyze recordings/ -o results.parquet --resume`
     """
     from ser_toolkit.data.files import find_audio
-    from ser_toolkit.inference.model import Model
-    from ser_toolkit.inference.pipeline import analyze_files
+    from ser_toolkit.errors import OutputError
+    from ser_toolkit.evaluation.truths import find_labels
+    from ser_toolkit.inference.analysis import Analysis
+    from ser_toolkit.inference.journal import journal_path
+    from ser_toolkit.inference.options import Options
     from ser_toolkit.report import terminal
-    from ser_toolkit.report.tables import open_writer
+    from ser_toolkit.report.analysis_progress import AnalysisProgress
+    from ser_toolkit.report.outputs import Outputs, hidden, write_outputs
+    from ser_toolkit.report.tables import stream_writer
+    from ser_toolkit.report.terminal_analysis import show_analysis
 
+    if output == STREAM:
+        output, format = None, format or "jsonl"
     kind = _format(format, output, json=json)
-    began = time.perf_counter()
+    kept = next((path for path in (output, report) if path is not None), None)
+    if resume and kept is None:
+        raise typer.BadParameter("--resume needs the --output or --report of the run that was broken off")
     stderr = terminal.console(stderr=True)
-    with stderr.status("opening the model (the first time, librosa compiles for some 20 s)"):
-        opened = Model.open(model, device=device, hop_s=hop or "window")
-    for warning in opened.warnings:
-        stderr.print(f"warning: {warning}", style="yellow", markup=False)
     files = find_audio(paths)
-    refuse_input(output, [found.path for found in files] + ([Path(model)] if model else []))
-    results: list[FileResult] = []
-    interrupted = False
-    try:
-        with contextlib.ExitStack() as stack:
-            writer = None if kind == "table" else stack.enter_context(open_writer(kind, output, opened.labels))
-            for result in _with_progress(analyze_files(opened, files), len(files)):
-                results.append(result)
-                if writer:
-                    writer.write(result)
-    except KeyboardInterrupt:
-        interrupted = True
-    if kind == "table" or output is not None:
-        about = describe(opened, time.perf_counter() - began, len(results), len(files))
-        stdout = terminal.console(stderr=kind != "table")
-        shown = terminal.analysis(results, opened.labels, about=about, width=stdout.width, brief=kind != "table")
-        stdout.print(shown)
-        if output is not None:
-            stderr.print(f"wrote {output}", markup=False)
-    if interrupted:
-        stderr.print(f"interrupted after {len(results)} of {len(files)} files; what was done is kept", style="yellow")
+    for path in (output, report):
+        refuse_input(path, [found.path for found in files] + ([Path(model)] if model else []))
+    options = Options(
+        model=model,
+        device=device,
+        hop_s=None if (hop_s := hop_seconds(hop)) == "recipe" else hop_s,
+        aggregation=aggregate,
+        smoothing_s=smooth,
+        min_confidence=min_confidence,
+        workers=worker_count(workers),
+        cache_use="read" if cache is None else "write" if cache else "off",
+        timeout_s=timeout,
+        hashes=labels != "none",
+    )
+    outputs = Outputs(
+        table=output,
+        kind="csv" if kind == "table" else kind,
+        level=level,
+        report=report,
+        textgrid=textgrid,
+        audacity=audacity,
+        key=secrets.token_bytes(32) if no_paths else b"",
+    )
+    progress = AnalysisProgress(stderr, len(files))
+    run = Analysis(
+        files,
+        options,
+        journal=journal_path(kept) if kept else None,
+        resume=resume,
+        say=progress.say,
+        on_audio=progress.audio_done,
+    )
+    with contextlib.ExitStack() as stack:
+        with stderr.status("opening the model (the first time, librosa compiles for some 20 s)"):
+            stack.enter_context(run)
+        for warning in run.warnings:
+            stderr.print(f"warning: {warning}", style="yellow", markup=False)
+        truths = find_labels(paths, labels, run.recipe.labels)
+        if run.n_resumed:
+            stderr.print(f"{run.n_resumed} of {len(files)} files were done before", markup=False)
+        writer = stream_writer(outputs.kind, run.recipe.labels, level=outputs.level) if _streams(kind, output) else None
+        _analyze(run, progress, writer, outputs.key)
+        about, labelled = run.info(), run.labelled(truths) if truths else None
+        if not _streams(kind, output) or profile:
+            shown = hidden(run.journal, outputs.key)
+            show_analysis(terminal.console(stderr=kind != "table"), shown, about, brief=kind != "table",
+                          labelled=labelled, profile=profile)  # fmt: skip
+        try:
+            written = write_outputs(outputs, run.journal, about, labelled=labelled)
+        except OutputError:
+            if kept:
+                remembers = f"({journal_path(kept)} remembers what was done)"
+                stderr.print(f"stopped; when there is room, the same command with --resume goes on {remembers}",
+                             markup=False, soft_wrap=True)  # fmt: skip
+            raise
+        for phrase in written:
+            stderr.print(f"wrote {phrase}", markup=False, soft_wrap=True)
+        statuses = Counter(result.status for result in run.journal)
+        if not run.interrupted and not statuses["failed"]:
+            run.journal.remove()
+        elif kept:
+            then = "goes on" if run.interrupted else "tries the failed files again"
+            stderr.print(f"the same command with --resume {then} ({journal_path(kept)} remembers)", markup=False,
+                         soft_wrap=True)  # fmt: skip
+    if run.interrupted:
         raise typer.Exit(130)
-    raise typer.Exit(_exit_code(results))
+    raise typer.Exit(1 if not statuses["ok"] else 3 if statuses["failed"] else 0)
 
 
-def _format(given: Format | None, output: Path | None, *, json: bool) -> str:
-    if json and (given not in (None, Format.jsonl) or output is not None):
+def _streams(kind: str, output: Path | None) -> bool:
+    """Whether rows go to standard output as they come."""
+    return kind != "table" and output is None
+
+
+def _analyze(run: Analysis, progress: AnalysisProgress, writer: Writer | None, key: bytes) -> None:
+    """Analyze with a progress bar; a writer gets results in the order of the files, as soon as it can."""
+    from ser_toolkit.report.anonymous import Anonymous
+
+    hide = Anonymous(key) if key else None
+    n_written = 0
+    with progress:
+        try:
+            for _, result in run.results():
+                progress.file_done(result)
+                while writer and n_written < len(run.files) and (ready := run.journal.result(n_written)):
+                    writer.write(hide(ready) if hide else ready)
+                    n_written += 1
+        except KeyboardInterrupt:
+            run.interrupted = True
+            progress.say(f"interrupted after {len(run.journal)} of {len(run.files)} files; what was done is kept")
+    if writer:  # what was done before, or lies behind a file that is not done
+        for ready in filter(None, map(run.journal.result, range(n_written, len(run.files)))):
+            writer.write(hide(ready) if hide else ready)
+
+
+def _format(given: Format | None, output: Path | None, *, json: bool) -> Format:
+    if json and (given not in (None, "jsonl") or output is not None):
         raise typer.BadParameter("--json writes JSON lines to standard output; it takes no --format and no --output")
     if json:
         return "jsonl"
     if given is None:
-        by_suffix = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+        by_suffix: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
         if output is None:
             return "table"
         if output.suffix.lower() not in by_suffix:
             raise typer.BadParameter(f"--output {output.name}: give --format, or a name in {', '.join(by_suffix)}")
         return by_suffix[output.suffix.lower()]
-    if given is Format.table and output is not None:
+    if given == "table" and output is not None:
         raise typer.BadParameter("a table is for people; files are written as jsonl, csv or parquet")
-    if given is Format.parquet and output is None:
+    if given == "parquet" and output is None:
         raise typer.BadParameter("parquet is a file: give it a name with --output")
-    return given.value
-
-
-def _with_progress(results: Iterator[FileResult], total: int) -> Iterator[FileResult]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ser_toolkit.report.terminal import console
-
-    columns = (TextColumn("analyzing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    stderr = console(stderr=True)
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
-        task = progress.add_task("files", total=total)
-        for result in results:
-            progress.advance(task)
-            yield result
-
-
-def describe(model: Model, seconds: float, done: int, total: int) -> dict[str, str]:
-    """Lines of the summary: what ran, on which windows, how probabilities came about, where, and how long."""
-    segments = model.features.segmentation
-    windows = "whole recordings" if segments.window_s is None else f"{segments.window_s:g} s, hop {segments.hop_s:g} s"
-    calibration = model.recipe.calibration
-    calibrated = f"calibrated on {calibration.fitted_on}" if calibration else "raw (never calibrated)"
-    inputs = " + ".join(entry.name for entry in model.recipe.features.values())
-    return {
-        "model": f"{model.name} ({inputs}, {model.recipe.model.name})",
-        "windows": windows,
-        "probabilities": f"{calibrated}; a file's are the mean over its windows",
-        **_sets(model),
-        "device": model.device + (f" ({model.session.fallback})" if model.session.fallback else ""),
-        "time": f"{seconds:.1f} s" + (f" ({done} of {total} files)" if done < total else ""),
-    }
-
-
-def _sets(model: Model) -> dict[str, str]:
-    """What the sets promise, and where from."""
-    sets = model.recipe.conformal
-    if sets is None:
-        return {"sets": "none (the model has no thresholds)"}
-    share = f"{100 * (1 - sets.alpha):.3g} % of recordings"
-    each = " of each emotion" if sets.method == "class-conditional" else ""
-    return {
-        "sets": f"hold the true emotion in {share}{each} like the {sets.n} that they were calibrated on "
-        f"({sets.fitted_on}); for other voices and rooms less often"
-    }
-
-
-def _exit_code(results: Sequence[FileResult]) -> int:
-    if not any(r.status == "ok" for r in results):
-        return 1
-    return 3 if any(r.status == "failed" for r in results) else 0
+    return given

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import functools
 import numbers
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_toolkit.components import create
 from ser_toolkit.data import audio, quality
-from ser_toolkit.data.segments import Segmentation
+from ser_toolkit.data.files import Found
 from ser_toolkit.errors import AudioError, ModelError, RecipeError
-from ser_toolkit.features import FeatureSet, probe, probes_differ
+from ser_toolkit.features import FeatureSet
+from ser_toolkit.inference.aggregation import Summary
+from ser_toolkit.inference.assemble import Assemble
 from ser_toolkit.inference.collate import collate
+from ser_toolkit.inference.columns import columns_of
+from ser_toolkit.inference.front_end import FrontEnd, Hop, front_end
+from ser_toolkit.inference.graph import check_graph
+from ser_toolkit.inference.pipeline import Row, decoded, in_process
 from ser_toolkit.inference.session import Session, open_session, recipe_text
 from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.recipe import Recipe
-from ser_toolkit.recipe_components import extractors_of, library_versions
 from ser_toolkit.report.results import FileResult, WindowResult
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ser_toolkit.interfaces import FeatureExtractor, FeatureSpec
+    from ser_toolkit.inference.plan import CacheUse
+    from ser_toolkit.interfaces import FeatureSpec
 
 __all__ = ["Model"]
 
 MAX_SR = 768_000
 """Highest sample rate of a stream in Hz."""
-
-MAX_VALUES = 2**26
-"""Most numbers in one feature of one window: a recipe that asks for more (256 MiB) is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Model:
         model: str | Path | None = None,
         *,
         device: str = "auto",
-        hop_s: float | Literal["window"] | None = None,
+        hop_s: Hop = None,
         registry: Registry | None = None,
     ) -> Model:
         """Open a model.
@@ -108,38 +109,17 @@ class Model:
         session = open_session(path, device=device)
         try:
             recipe = Recipe.from_json(recipe_text(session, path))
-            extractors = extractors_of(recipe, registry or default_registry())
+            front = front_end(recipe, hop_s=hop_s, registry=registry or default_registry(), name=str(path))
         except RecipeError as error:
             raise RecipeError(f"{path}: {error}") from error
-        segments = recipe.segments
-        sliding = [k for k, e in extractors.items() if getattr(e, "sliding_agreement", 1.0) < 1]
-        if sliding and hop_s not in (None, "window", segments.hop_s):
-            raise ModelError(
-                f"{path} was trained on features that slide by {segments.hop_s:g} s ({', '.join(sliding)}): at another "
-                "hop they would differ. Leave out --hop"
-            )
-        if sliding:
-            hop_s = None
-        if segments.window_s is None and isinstance(hop_s, float):
-            raise ModelError(f"{path} sees whole recordings; a hop between windows does not apply")
-        if hop_s is not None and segments.window_s is not None:
-            hop = segments.window_s if hop_s == "window" else hop_s
-            segments = create(Segmentation, {**asdict(segments), "hop_s": hop})
-        features = FeatureSet(
-            extractors=extractors,
-            segmentation=segments,
-            sr=recipe.sr,
-            scopes={key: entry.scope for key, entry in recipe.features.items()},
-        )
-        specs = features.specs()
-        _check_inputs(path, session, specs, output=recipe.targets[0].name, n_labels=len(recipe.labels))
+        check_graph(path, session, front.specs, recipe=recipe)
         return cls(
-            name=path.stem if path.is_relative_to(bundled.FOLDER) else path.name,
+            name=bundled.display_name(path),
             recipe=recipe,
             session=session,
-            features=features,
-            specs=specs,
-            warnings=_probe_warnings(recipe, extractors),
+            features=front.features,
+            specs=front.specs,
+            warnings=front.warnings,
         )
 
     @property
@@ -175,12 +155,11 @@ class Model:
             this into a row.)
         """
         if isinstance(source, str | Path):
-            recording, name = audio.decode(source, sr=self.recipe.sr), str(source)
-        else:
-            if not isinstance(sr, numbers.Real):
-                raise AudioError("undecodable", f"an array needs its sample rate, predict(y, sr); got {sr!r}")
-            recording, name = audio.from_array(source, sr, sr=self.recipe.sr), "<array>"
-        return self.predict_recording(recording, name=name)
+            rows = in_process(self._setup, [(0, Found(path=Path(source), root=Path(source)))], infer=True)
+            return self._result(rows, name=str(source))
+        if not isinstance(sr, numbers.Real):
+            raise AudioError("undecodable", f"an array needs its sample rate, predict(y, sr); got {sr!r}")
+        return self.predict_recording(audio.from_array(source, sr, sr=self.recipe.sr), name="<array>")
 
     def predict_recording(self, recording: audio.Recording, *, name: str) -> FileResult:
         """Emotion of a decoded recording.
@@ -202,28 +181,31 @@ class Model:
         AudioError
             If quality checks refuse it, or the model's windows drop it (``"too short"``).
         """
-        notes = quality.check(recording, window_s=self.features.segmentation.window_s)
-        windows: list[WindowResult] = []
-        for block in self.features.blocks(recording.y):
-            probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
-            if not np.isfinite(probabilities).all():
-                raise ModelError("the model gave probabilities that are not finite")
-            for start, row in zip(block.starts.tolist(), probabilities, strict=True):
-                windows.append(self._window(start, row, len(recording.y)))
-        if not windows:
-            need = self.features.segmentation.window_s
-            raise AudioError("too short", f"{recording.duration_s:.2f} s; this model drops recordings under {need:g} s")
-        mean = np.mean([[w.probabilities[label] for label in self.labels] for w in windows], axis=0)
-        named: dict[str, float] = dict(zip(self.labels, mean.tolist(), strict=True))
-        return FileResult(
-            file=name,
-            status="ok",
-            notes=notes,
-            duration_s=recording.duration_s,
-            probabilities=named,
-            windows=tuple(windows),
-            prediction_set=self._prediction_set(named),
+        return self._result(decoded(self._setup, recording, infer=True), name=name)
+
+    @property
+    def summary(self) -> Summary:
+        """How windows become a file, as `predict` does it: by the mean, without smoothing."""
+        return Summary(
+            labels=self.labels,
+            sr=self.recipe.sr,
+            n_window=self.features.segmentation.n_window(self.recipe.sr),
+            conformal=self.recipe.conformal,
         )
+
+    @property
+    def _setup(self) -> _Opened:
+        return _Opened(self)
+
+    def _result(self, rows: Iterable[Row], *, name: str) -> FileResult:
+        assemble = Assemble(summary=self.summary)
+        made = [result for row in rows for batch in assemble(columns_of([row])) for result in batch["result"]]
+        result: FileResult = made[0]
+        if result.status == "ok":
+            return replace(result, file=name)
+        if result.reason == "crashed":
+            raise ModelError(f"{name}: {result.detail}")
+        raise AudioError(result.reason, result.detail)
 
     def stream(self, blocks: Iterable[ArrayLike], sr: int) -> Iterator[WindowResult]:
         """Emotion of live audio, window by window as soon as each is complete.
@@ -274,19 +256,27 @@ class Model:
                 held, skip = held[n_hop:], max(0, n_hop - len(held))
 
     def _window(self, start: int, probabilities: NDArray[np.float32], n_samples: int) -> WindowResult:
-        sr = self.recipe.sr
-        n_window = self.features.segmentation.n_window(sr) or n_samples
-        named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
-        return WindowResult(
-            start_s=start / sr,
-            end_s=min(start + n_window, n_samples) / sr,
-            probabilities=named,
-            prediction_set=self._prediction_set(named),
-        )
+        at = np.array([start], dtype=np.int64)
+        (window,) = self.summary.windows(at, probabilities[None], n_samples=n_samples)
+        return window
 
-    def _prediction_set(self, probabilities: dict[str, float]) -> tuple[str, ...] | None:
-        conformal = self.recipe.conformal
-        return conformal.prediction_set(probabilities) if conformal else None
+
+@dataclass(frozen=True)
+class _Opened:
+    """A `ser_toolkit.inference.plan.Setup` of what is open already."""
+
+    model: Model
+    cache_use: CacheUse = "off"
+    hashes: bool = False
+
+    def front_end(self) -> FrontEnd:
+        return FrontEnd(features=self.model.features, specs=self.model.specs, recipe=self.model.recipe)
+
+    def session(self) -> Session:
+        return self.model.session
+
+    def cache(self) -> None:
+        return None
 
 
 def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[NDArray[np.float32]]:
@@ -303,49 +293,3 @@ def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[ND
         yield stream.resample_chunk(y) if stream else y
     if stream:
         yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-
-
-def _check_inputs(path: Path, session: Session, specs: dict[str, FeatureSpec], *, output: str, n_labels: int) -> None:
-    """Refuse a graph whose inputs are not the recipe's features, before anything is computed."""
-    wanted: dict[str, tuple[int | None, ...]] = {}
-    for key, spec in specs.items():
-        size = np.prod([n for n in spec.shape if n is not None], dtype=float)
-        if size > MAX_VALUES:
-            raise ModelError(f"{path}: its recipe asks for {size:,.0f} numbers per window of feature {key!r}")
-        wanted[key] = (None, *spec.shape)
-        if spec.varies:
-            wanted[f"{key}_length"] = (None,)
-    if missing := sorted(set(wanted) - set(session.inputs)):
-        raise ModelError(f"{path}: the graph has no input for {', '.join(missing)}, which its recipe describes")
-    for name, shape in session.inputs.items():
-        if name not in wanted:
-            raise ModelError(f"{path}: the graph has an input {name!r} that its recipe does not describe")
-        if len(shape) != len(wanted[name]) or any(
-            a is not None and b is not None and a != b for a, b in zip(shape, wanted[name], strict=True)
-        ):
-            raise ModelError(f"{path}: input {name!r} has shape {shape} in the graph and {wanted[name]} by the recipe")
-    outputs: dict[str, list[Any]] = {o.name: o.shape for o in session.session.get_outputs()}
-    if output not in outputs or len(outputs[output]) != 2 or outputs[output][1] != n_labels:
-        raise ModelError(f"{path}: the graph has no output {output!r} of {n_labels} probabilities (it has {outputs})")
-
-
-@functools.cache
-def _probe(extractor: FeatureExtractor, sr: int) -> tuple[float, ...]:
-    return probe(extractor, sr)
-
-
-def _probe_warnings(recipe: Recipe, extractors: dict[str, FeatureExtractor]) -> tuple[str, ...]:
-    found = []
-    for key, extractor in extractors.items():
-        if key in recipe.probe and probes_differ(recipe.probe[key], _probe(extractor, recipe.sr)):
-            here = library_versions({key: extractor})
-            changed = [
-                f"{lib} {recipe.libraries.get(lib, 'unknown')} -> {version}"
-                for lib, version in here.items()
-                if recipe.libraries.get(lib) != version
-            ]
-            found.append(
-                f"feature {key!r} ({extractor.name}) gives other numbers here than where the model was trained"
-                + (f"; changed: {', '.join(changed)}" if changed else "; no library version changed")
-            )
-    return tuple(found)

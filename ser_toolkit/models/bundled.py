@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ser_toolkit.errors import ModelError, close_matches
 
-__all__ = ["DEFAULT", "FOLDER", "names", "resolve"]
+__all__ = ["DEFAULT", "FOLDER", "display_name", "names", "resolve"]
 
 FOLDER = Path(__file__).parent
 """Where bundled models are; a plain folder of the installed package."""
@@ -50,3 +50,14 @@ def resolve(model: str | Path | None) -> Path:
             f"{path}: no such file, and no bundled model of that name. {close_matches(str(model), names())}"
         )
     return path
+
+
+def display_name(path: Path) -> str:
+    """What people call a model: the name of a bundled one, or the name of the file.
+
+    Parameters
+    ----------
+    path : Path
+        From `resolve`.
+    """
+    return path.stem if path.is_relative_to(FOLDER) else path.name

@@ -41,7 +41,7 @@ def bad_folder(tmp_path, tiny_corpus):
     add("text.wav", "failed", "undecodable", data=b"this is no sound at all\n" * 40)
     add("header-only.wav", "failed", "undecodable", data=b"RIFF\x24\x00\x00\x00WAVEfmt ")
     add("ten-ms.wav", "skipped", "too short", y=good[:160])
-    add("silence.wav", "skipped", "silent", y=np.zeros(SR))
+    add("silence.wav", "skipped", "no speech", y=np.zeros(SR))
     add("nan.wav", "failed", "non-finite", y=nan, subtype="FLOAT")
     add("eight-channels.wav", "ok", y=np.stack([good] * 8, axis=1))
     add("8k.wav", "ok", y=good[::2], sr=8000)
@@ -106,14 +106,14 @@ def test_unreadable_file_as_another_user(bad_folder, tiny_model, tmp_path):
     folder, _ = bad_folder
     (folder / "good.wav").chmod(0)
     code = (
-        "import os; from ser_toolkit.inference.model import Model\n"
-        "from ser_toolkit.inference.pipeline import analyze_file\n"
+        "import os; from ser_toolkit.inference.analysis import Analysis\n"
+        "from ser_toolkit.inference.options import Options\n"
         "from ser_toolkit.data.files import find_audio\n"
-        f"m = Model.open({str(tiny_model)!r}, device='cpu')\n"
-        f"found = find_audio([{str(folder / 'good.wav')!r}])\n"
-        "import soundfile\n"
-        "os.setgid(65534); os.setuid(65534)\n"
-        "r = analyze_file(m, found[0]); print(r.status, r.reason)"
+        f"files = find_audio([{str(folder / 'good.wav')!r}])\n"
+        f"with Analysis(files, Options(model={str(tiny_model)!r}, device='cpu', workers=0)) as run:\n"
+        "    import soundfile, soxr\n"
+        "    os.setgid(65534); os.setuid(65534)\n"
+        "    ((_, r),) = run.results(); print(r.status, r.reason)"
     )
     for part in (*folder.parents, folder):
         if str(part).startswith(str(tmp_path.parents[1])):
@@ -125,7 +125,7 @@ def test_unreadable_file_as_another_user(bad_folder, tiny_model, tmp_path):
 def test_exit_codes(cli, bad_folder, tiny_model, tmp_path):
     folder, _ = bad_folder
     (tmp_path / "empty").mkdir()
-    model = ("--model", tiny_model)
+    model = ("--model", tiny_model, "--workers", "0")
     assert cli("analyze", folder / "good.wav", *model).code == 0
     assert cli("analyze", folder / "good.wav", folder / "silence.wav", *model).code == 0
     assert cli("analyze", folder / "good.wav", folder / "zero.wav", *model).code == 3
@@ -158,7 +158,7 @@ def test_errors_are_one_line_that_says_what_to_do(cli, bad_folder, tiny_model, t
 
 def test_files(cli, bad_folder, tiny_model, tmp_path):
     folder, expected = bad_folder
-    model = ("--model", tiny_model)
+    model = ("--model", tiny_model, "--workers", "0")
     for name in ("o.csv", "o.jsonl", "o.parquet"):
         done = cli("analyze", folder, *model, "-o", tmp_path / name)
         assert done.code == 3
@@ -197,7 +197,7 @@ def test_sets_in_every_output(cli, bad_folder, tiny_model, tmp_path, threshold, 
     folder, _ = bad_folder
     sets = {"method": "class-conditional", "alpha": 0.2, "thresholds": [threshold] * 2, "n": 73, "fitted_on": "[b]dev"}
     model = set_thresholds(tiny_model, tmp_path / "m.onnx", sets)
-    arguments = (folder / "good.wav", folder / "silence.wav", "--model", model)
+    arguments = (folder / "good.wav", folder / "silence.wav", "--model", model, "--workers", "0")
     table = " ".join(cli("analyze", *arguments).out.split())
     assert "hold the true emotion in 80 % of recordings of each emotion like the 73" in table
     assert "([b]dev)" in table
@@ -234,7 +234,7 @@ def test_output_that_cannot_be_written(cli, bad_folder, tiny_model, tmp_path):
     folder, _ = bad_folder
     done = cli("analyze", folder / "good.wav", "--model", tiny_model, "-o", tmp_path / "none" / "o.csv")
     assert done.code == 1
-    assert "o.csv: cannot be written: No such file or directory" in done.err
+    assert "o.csv.resume: cannot be written: No such file or directory" in done.err
 
 
 def test_nothing_that_is_read_is_written_over(cli, bad_folder, tiny_model, tmp_path):
@@ -276,46 +276,92 @@ def test_windows_and_hop(cli, tiny_corpus, tiny_model):
     assert counts == [2, 2]  # 1.6 s: one window of 1.5 s and one that ends with the recording
 
 
-def test_a_plugin_that_raises_on_one_file_costs_one_row(tiny_model, tiny_corpus, monkeypatch):
-    from ser_toolkit.data.files import find_audio
+def test_a_plugin_that_raises_on_one_file_costs_one_row(cli, tiny_model, tiny_corpus, monkeypatch):
     from ser_toolkit.features import FeatureSet
-    from ser_toolkit.inference.model import Model
-    from ser_toolkit.inference.pipeline import analyze_files
 
-    model = Model.open(tiny_model, device="cpu")
-    right = FeatureSet.blocks
+    right = FeatureSet.of
     calls = []
 
-    def sometimes(self, y, **kwargs):
+    def sometimes(self, piece):
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == 3:  # the first of two features of the second file
             raise ZeroDivisionError("in a plugin")
-        return right(self, y, **kwargs)
+        return right(self, piece)
 
-    monkeypatch.setattr(FeatureSet, "blocks", sometimes)
-    rows = list(analyze_files(model, find_audio([tiny_corpus.parent])))
+    monkeypatch.setattr(FeatureSet, "of", sometimes)
+    done = cli("analyze", tiny_corpus.parent, "--model", tiny_model, "--json", "--workers", "0", "--no-cache")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 3
     assert len(rows) == 24
-    assert [r.reason for r in rows if r.status != "ok"] == ["crashed"]
-    assert "ZeroDivisionError: in a plugin" in rows[1].detail
+    assert [r["reason"] for r in rows if r["status"] != "ok"] == ["crashed"]
+    assert "ZeroDivisionError: in a plugin" in rows[1]["detail"]
 
 
-def test_ctrl_c_prints_and_saves_what_is_done(cli, bad_folder, tiny_model, tmp_path, monkeypatch):
-    from ser_toolkit.inference import pipeline
+@pytest.fixture
+def ctrl_c_at(monkeypatch):
+    """Ctrl-C when this file is opened, once."""
+    from ser_toolkit.inference import stages
 
-    folder, _ = bad_folder
-    right, seen = pipeline.analyze_file, []
+    right = stages.open_recording
 
-    def interrupted(model, found):
-        seen.append(found)
-        if len(seen) == 4:
-            raise KeyboardInterrupt
-        return right(model, found)
+    def arm(name):
+        armed = [name]
 
-    monkeypatch.setattr(pipeline, "analyze_file", interrupted)
-    done = cli("analyze", folder, "--model", tiny_model, "-o", tmp_path / "o.jsonl")
+        def interrupted(path, **kwargs):
+            if Path(path).name in armed:
+                armed.clear()
+                raise KeyboardInterrupt
+            return right(path, **kwargs)
+
+        monkeypatch.setattr(stages, "open_recording", interrupted)
+
+    return arm
+
+
+def test_ctrl_c_prints_and_saves_what_is_done(cli, bad_folder, tiny_model, tmp_path, ctrl_c_at):
+    folder, expected = bad_folder
+    arguments = ("analyze", folder, "--model", tiny_model, "--workers", "0", "-o", tmp_path / "o.jsonl")
+    ctrl_c_at("eight-channels.wav")
+    done = cli(*arguments)
+    n_done = len((tmp_path / "o.jsonl").read_text().splitlines())
     assert done.code == 130
-    assert "interrupted after 3 of 14 files" in done.err
-    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 3
+    assert n_done == 4  # 192k, 8k, =cmd(), [red]
+    assert f"interrupted after {n_done} of 14 files; what was done is kept" in done.err
+    assert "the same command with --resume goes on" in done.err
+    done = cli(*arguments, "--resume")
+    assert done.code == 3
+    assert f"{n_done} of 14 files were done before" in done.err
+    first = (tmp_path / "o.jsonl").read_bytes()
+    assert len(first.splitlines()) == len(expected)
+    assert cli(*arguments).code == 3
+    assert (tmp_path / "o.jsonl").read_bytes() == first
+
+
+def test_rows_that_were_done_before_are_streamed_too(cli, bad_folder, tiny_model, tmp_path, ctrl_c_at):
+    folder, _ = bad_folder
+    files = [folder / name for name in ("good.wav", "8k.wav", "192k.wav")]
+    arguments = ("analyze", *files, "--model", tiny_model, "--workers", "0", "--json", "--report", tmp_path / "r.html")
+    ctrl_c_at("192k.wav")
+    done = cli(*arguments)
+    assert (done.code, len(done.out.splitlines())) == (130, 2)
+    ctrl_c_at("good.wav")  # has its result already
+    os.utime(files[1])  # and this one looks changed
+    done = cli(*arguments, "--resume")
+    assert [Path(json.loads(line)["file"]).name for line in done.out.splitlines()] == [path.name for path in files]
+    assert done.code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json", "recordings"]
+
+
+def test_resume_needs_an_output_and_the_same_settings(cli, bad_folder, tiny_model, tmp_path, ctrl_c_at):
+    folder, _ = bad_folder
+    assert cli("analyze", folder, "--model", tiny_model, "--resume").code == 2
+    ctrl_c_at("good.wav")
+    arguments = ("analyze", folder / "8k.wav", folder / "good.wav", "--model", tiny_model, "-o", tmp_path / "o.csv")
+    assert cli(*arguments, "--workers", "0").code == 130
+    done = cli(*arguments, "--workers", "0", "--resume", "--aggregate", "vote")
+    assert done.code == 1
+    assert "the run that was not finished had other settings (aggregate 'mean', now 'vote')" in done.err
+    assert cli(*arguments, "--workers", "0", "--resume").code == 0
 
 
 def test_a_reader_that_leaves_is_no_error(bad_folder, tiny_model):

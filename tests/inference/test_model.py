@@ -158,7 +158,7 @@ def test_hop(tiny_model, speech):
 @pytest.mark.parametrize(
     ("y", "sr", "reason"),
     [
-        (np.zeros(16_000), 16_000, "silent"),
+        (np.zeros(16_000), 16_000, "no speech"),
         (np.zeros(0), 16_000, "empty"),
         (np.full(16_000, np.nan), 16_000, "non-finite"),
         (np.ones(160) * 0.1, 16_000, "too short"),
