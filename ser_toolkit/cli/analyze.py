@@ -170,8 +170,9 @@ def analyze(
         options,
         journal=journal_path(kept) if kept else None,
         resume=resume,
-        say=progress.say,
-        on_audio=progress.audio_done,
+        # not the methods: a run that goes on has a bar for what is left
+        say=lambda text: progress.say(text),  # noqa: PLW0108
+        on_audio=lambda seconds: progress.audio_done(seconds),  # noqa: PLW0108
     )
     with contextlib.ExitStack() as stack:
         with stderr.status("opening the model (the first time, librosa compiles for some 20 s)"):
@@ -181,13 +182,14 @@ def analyze(
         truths = find_labels(paths, labels, run.recipe.labels)
         if run.n_resumed:
             stderr.print(f"{run.n_resumed} of {len(files)} files were done before", markup=False)
+            progress = AnalysisProgress(stderr, len(files) - run.n_resumed)
         writer = stream_writer(outputs.kind, run.recipe.labels, level=outputs.level) if _streams(kind, output) else None
         _analyze(run, progress, writer, outputs.key)
         about, labelled = run.info(), run.labelled(truths) if truths else None
         if not _streams(kind, output) or profile:
-            shown = hidden(run.journal, outputs.key)
+            shown, names = hidden(run.journal, labelled, outputs.key)
             show_analysis(terminal.console(stderr=kind != "table"), shown, about, brief=kind != "table",
-                          labelled=labelled, profile=profile)  # fmt: skip
+                          labelled=names, profile=profile)  # fmt: skip
         try:
             written = write_outputs(outputs, run.journal, about, labelled=labelled)
         except OutputError:

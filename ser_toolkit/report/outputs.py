@@ -63,9 +63,14 @@ class _Hidden(Collection["FileResult"]):
         return any(result == mine for mine in self)
 
 
-def hidden(results: Collection[FileResult], key: bytes) -> Collection[FileResult]:
-    """Results without the names of files; as they are if the key is empty."""
-    return _Hidden(results, Anonymous(key)) if key else results
+def hidden(
+    results: Collection[FileResult], labelled: Labelled | None, key: bytes
+) -> tuple[Collection[FileResult], Labelled | None]:
+    """Results and labels without the names of files; as they are if the key is empty."""
+    if not key:
+        return results, labelled
+    anonymous = Anonymous(key)
+    return _Hidden(results, anonymous), anonymous.labelled(labelled) if labelled else None
 
 
 def write_outputs(
@@ -94,9 +99,7 @@ def write_outputs(
     OutputError
         If something cannot be written; the others are there.
     """
-    shown = hidden(results, outputs.key)
-    if outputs.key and labelled:
-        labelled = Anonymous(outputs.key).labelled(labelled)
+    shown, labelled = hidden(results, labelled, outputs.key)
     written = []
     if outputs.table is not None:
         write_table(outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level)
