@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-COMMANDS = ("analyze", "train", "export-onnx", "corpus", "split", "evaluate", "compare", "reproduce", "cache info",
-            "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
+COMMANDS = ("analyze", "extract", "doctor", "train", "export-onnx", "corpus", "split", "evaluate", "compare",
+            "reproduce", "cache info", "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [(), *(tuple(words.split()) for words in COMMANDS)], ids=" ".join)
