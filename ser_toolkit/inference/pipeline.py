@@ -274,8 +274,9 @@ class Pipeline:
             return
         key = (kind, index, task[1]["piece"] if kind == "piece" else 0)
         self._tries[key] += 1
+        tries = self._tries[key] + (self._tries["file", index, 0] if kind == "piece" else 0)
         shown = display_path(path)
-        if reason == "crashed" and self._tries[key] < _TRIES:
+        if reason == "crashed" and tries < _TRIES:
             self._say(f"{shown}: {detail}; it is tried once more")
             if kind == "file":
                 self._rows.append({"index": index, "path": path, DROPPED: True})

@@ -32,6 +32,7 @@ Task = tuple[Any, ...]
 
 _START_S = 300.0
 _STARTS = 3
+_STARTS_AGAIN = 20  # the model can be opened: somebody kills
 _END_S = 10.0
 _GLANCE_S = 1.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -80,6 +81,7 @@ class Pool:
         self._plan, self._n_workers, self._timeout_s = plan, n_workers, timeout_s
         self._role: Role = "infer" if infer else "extract"
         self._starts_failed = 0
+        self._opens = False  # whether the model has been opened by any
         self._looked_at = time.monotonic()
 
     def __enter__(self) -> Pool:
@@ -145,7 +147,7 @@ class Pool:
             worker.alive_at = time.monotonic()
             match message:
                 case ("ready", *_):
-                    worker.ready, self._starts_failed = True, 0
+                    worker.ready, self._starts_failed, self._opens = True, 0, True
                     said.append(message)
                 case ("broken", kind, text):
                     raise _error(kind, text)
@@ -195,7 +197,7 @@ class Pool:
         why = why or ("crashed", f"the process that worked on it ended: {_cause(worker.process.exitcode)}")
         if not worker.ready:
             self._starts_failed += 1
-            if self._starts_failed >= _STARTS:
+            if self._starts_failed >= (_STARTS_AGAIN if self._opens else _STARTS):
                 raise SerToolkitError(
                     f"processes that analyze end while they open the model: {_cause(worker.process.exitcode)}. "
                     "`ser-toolkit doctor` looks for the cause"

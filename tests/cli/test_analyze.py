@@ -110,7 +110,7 @@ def test_unreadable_file_as_another_user(bad_folder, tiny_model, tmp_path):
         "from ser_toolkit.inference.options import Options\n"
         "from ser_toolkit.data.files import find_audio\n"
         f"files = find_audio([{str(folder / 'good.wav')!r}])\n"
-        f"with Analysis(files, Options(model={str(tiny_model)!r}, device='cpu', workers=0)) as run:\n"
+        f"with Analysis(files, Options(model={str(tiny_model)!r}, device='cpu', workers=0, cache_use='off')) as run:\n"
         "    import soundfile, soxr\n"
         "    os.setgid(65534); os.setuid(65534)\n"
         "    ((_, r),) = run.results(); print(r.status, r.reason)"

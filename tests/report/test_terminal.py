@@ -36,7 +36,8 @@ def test_unknown_emotions_take_turns_with_colours():
     assert colour("uncertain", labels) == "italic"
 
 
-def test_what_a_console_can_show():
+def test_what_a_console_can_show(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert Look.of(Console(file=io.StringIO(), width=70)) == Look(width=70, colour=False, blocks=True)
     assert Look.of(Console(file=io.StringIO(), force_terminal=True, color_system="standard")).colour
     assert not Look.of(Console(file=io.StringIO(), force_terminal=True, color_system="standard", no_color=True)).colour

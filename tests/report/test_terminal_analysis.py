@@ -208,7 +208,8 @@ def test_emotions_over_time_as_letters_where_there_is_no_colour():
     assert "a anger, h happiness, n neutral, s sadness; blank: skipped" in text
 
 
-def test_emotions_over_time_in_colour():
+def test_emotions_over_time_in_colour(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     text = show([long("call.wav", "aaaahhh  nn")], width=120, colour=True)
     assert re.findall("\x1b\\[(3.|90)m▆", text) == ["31"] * 4 + ["33"] * 3 + ["90"] * 2
     assert "height: its probability" in text
