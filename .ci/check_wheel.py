@@ -8,7 +8,7 @@ wheel = Path(sys.argv[1])
 names = zipfile.ZipFile(wheel).namelist()
 top = {name.split("/")[0] for name in names}
 dist_info = {t for t in top if t.endswith(".dist-info")}
-expected = {"ser_toolkit", "ser_toolkit_paper", "ser_toolkit_baselines", "ser_toolkit_corpora"}
+expected = {"ser_toolkit"} | {f"ser_toolkit_{name}" for name in ("paper", "baselines", "corpora", "gemaps")}
 if len(dist_info) != 1 or top - dist_info != expected:
     sys.exit(f"top levels of {wheel.name} are {sorted(top)}, expected {sorted(expected)} and one .dist-info")
 for wanted in (
@@ -18,6 +18,10 @@ for wanted in (
     "ser_toolkit/report/templates/evaluation.html.j2",
     "ser_toolkit/report/templates/reproduction.html.j2",
     "ser_toolkit/report/templates/style.css",
+    "ser_toolkit/report/templates/analysis.html.j2",
+    "ser_toolkit/report/templates/analysis.css",
+    "ser_toolkit/report/templates/analysis-start.js",
+    "ser_toolkit/report/vendor/chart.json",
 ):
     if wanted not in names:
         sys.exit(f"{wheel.name} lacks {wanted}")
