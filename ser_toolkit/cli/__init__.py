@@ -6,7 +6,9 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -90,6 +92,10 @@ def main() -> None:
         # what is still buffered goes nowhere: Python would flush it at exit and fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+    finally:
+        # everything is written: a second Ctrl-C would only disturb Python on its way out
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _complain(error: SerToolkitError) -> None:

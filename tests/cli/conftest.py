@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,9 +27,13 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
     def run(*args: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["ser-toolkit", *map(str, args)])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with pytest.raises(SystemExit) as left:
+                main()
+                raise SystemExit(0)
+        finally:
+            signal.signal(signal.SIGINT, before)  # `main` is deaf to Ctrl-C once it is done
         captured = capfd.readouterr()
         return Outcome(int(left.value.code or 0), captured.out, captured.err)
 
