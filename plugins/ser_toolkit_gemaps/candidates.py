@@ -41,7 +41,7 @@ def pick(
         The highest of the interpolated peaks first, the others in order of the uninterpolated ones.
     count : ndarray of int64, shape (n_frames,)
     """
-    n_frames, n = sums.shape
+    n_frames = len(sums)
     frequency = np.zeros((n_frames, n_candidates))
     voicing = np.zeros((n_frames, n_candidates))
     score = np.zeros((n_frames, n_candidates))
@@ -49,19 +49,21 @@ def pick(
     highest = np.empty(n_candidates, dtype=np.int64)
     for t in range(n_frames):
         s = sums[t]
-        found = 0
-        for i in range(1, n - 1):
-            if not (s[i] > s[i - 1] and s[i] > s[i + 1]):
+        before, here, after = s[:-2], s[1:-1], s[2:]
+        found, lowest = 0, np.float32(-np.inf)
+        for k in range(len(here)):
+            if not (here[k] > lowest and here[k] > before[k] and here[k] > after[k]):
                 continue
-            if found == n_candidates and s[i] <= s[highest[found - 1]]:
-                continue
+            i = k + 1
             j = min(found, n_candidates - 1)
             while j > 0 and s[highest[j - 1]] < s[i]:
                 highest[j] = highest[j - 1]
                 j -= 1
             highest[j] = i
             found = min(found + 1, n_candidates)
-        mean = np.mean(s.astype(np.float64))
+            if found == n_candidates:
+                lowest = s[highest[found - 1]]
+        mean = _mean(s)
         for j in range(found):
             i = highest[j]
             left, middle, right = float(s[i - 1]), float(s[i]), float(s[i + 1])
@@ -77,3 +79,11 @@ def pick(
         for values in (frequency[t], voicing[t], score[t]):
             values[0], values[best] = values[best], values[0]
     return frequency, voicing, score, count
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _mean(values: NDArray[np.float32]) -> float:
+    total = 0.0
+    for i in range(len(values)):
+        total += values[i]
+    return total / len(values)

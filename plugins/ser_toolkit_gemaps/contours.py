@@ -10,7 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["find_extrema", "slope_statistics"]
+__all__ = ["column_moments", "find_extrema", "run_lengths", "slope_statistics"]
 
 
 @njit(cache=True, nogil=True)
@@ -89,3 +89,44 @@ def slope_statistics(x: NDArray[np.float64], extrema: NDArray[np.int64], period_
             statistics[2 * falling] = mean
             statistics[2 * falling + 1] = np.sqrt((off * off).sum() / total[falling])
     return statistics
+
+
+@njit(cache=True, nogil=True)
+def column_moments(values: NDArray[np.float32], nonzero: bool) -> NDArray[np.float64]:
+    """Mean and normalised standard deviation of each column, see `ser_toolkit_gemaps.functionals.moments`."""
+    n, n_columns = values.shape
+    found = np.zeros((n_columns, 2))
+    for k in range(n_columns):
+        total, count = 0.0, 0
+        for i in range(n):
+            total += values[i, k]
+            count += values[i, k] != 0 or not nonzero
+        if count == 0:
+            continue
+        mean, square = total / count, 0.0
+        for i in range(n):
+            if values[i, k] != 0 or not nonzero:
+                square += (values[i, k] - mean) ** 2
+        found[k, 0] = mean
+        if mean != 0.0:
+            found[k, 1] = np.sqrt(square / count) / mean
+    return found
+
+
+@njit(cache=True, nogil=True)
+def run_lengths(members: NDArray[np.bool_], shortest: int) -> NDArray[np.int64]:
+    """Lengths of the runs in frames, see `ser_toolkit_gemaps.temporal.segment_lengths`."""
+    n = len(members)
+    lengths = np.empty(n // 2 + 1, dtype=np.int64)
+    found = begin = 0
+    inside = False
+    for i in range(n + 1):
+        gap = 0 < i < n - 1 and members[i - 1] and members[i + 1]
+        member = i < n and (members[i] or gap)
+        if member and not inside:
+            begin = i
+        elif inside and not member and i - begin >= shortest:
+            lengths[found] = i - begin
+            found += 1
+        inside = member
+    return lengths[:found]

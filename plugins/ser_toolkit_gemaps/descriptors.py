@@ -13,13 +13,15 @@ from ser_toolkit_gemaps.functionals import contour_statistics, moments, smooth, 
 from ser_toolkit_gemaps.harmonics import harmonics
 from ser_toolkit_gemaps.loudness import loudness
 from ser_toolkit_gemaps.periods import jitter_shimmer
-from ser_toolkit_gemaps.pitch import f0
+from ser_toolkit_gemaps.pitch import track
 from ser_toolkit_gemaps.spectral import alpha_ratio, energy, flux, hammarberg_index, mfcc, slope, sound_level
 from ser_toolkit_gemaps.spectrum import gauss60, hamming20, power
 from ser_toolkit_gemaps.temporal import temporal_statistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ser_toolkit_gemaps.pitch import Track
 
 __all__ = ["Descriptors", "describe", "join", "summarise"]
 
@@ -48,6 +50,8 @@ class Descriptors:
         unvoiced; ``sma3nz``.
     unvoiced : ndarray of float32, shape (n_long, 5)
         Alpha ratio, Hammarberg index, slopes and flux, 0 where voiced; ``sma3nz``.
+    settled : ndarray of int64, shape (n_long,)
+        Frames whose pitch is decided when this one is the last, see `ser_toolkit_gemaps.pitch.Track`.
     """
 
     short: NDArray[np.float32]
@@ -55,6 +59,7 @@ class Descriptors:
     voice: NDArray[np.float32]
     voiced: NDArray[np.float32]
     unvoiced: NDArray[np.float32]
+    settled: NDArray[np.int64]
 
     def table(self) -> NDArray[np.float32]:
         """The 25 descriptors in the order of `ser_toolkit_gemaps.names.LLDS`, shape (n_long, 25)."""
@@ -88,20 +93,21 @@ def describe(y: NDArray[np.float32], sr: int) -> Descriptors:
     spectral[:, 5] = flux(powers, sr)
     spectral[:, 6:] = mfcc(powers, sr)
     magnitude, rms = gauss60(samples, sr)
-    pitch_hz, _ = f0(magnitude, rms, sr)
+    pitch = track(magnitude, rms, sr)
+    pitch_hz = pitch.f0_hz
     frequency, bandwidth = (values[: len(pitch_hz)] for values in formants(spectra, sr))
     related = harmonics(pitch_hz, frequency, bandwidth, magnitude, sr)
     voice = np.empty((len(pitch_hz), N_VOICE), dtype=np.float32)
     voice[:, :2] = jitter_shimmer(samples, pitch_hz, sr)
     voice[:, 2:5] = related[:, :3]
     voice[:, 5::3], voice[:, 6::3], voice[:, 7::3] = frequency, bandwidth, related[:, 3:]
-    return join(spectral, energy(samples, sr), pitch_hz, voice)
+    return join(spectral, energy(samples, sr), pitch, voice)
 
 
 def join(
     spectral: NDArray[np.float32],
     energies: NDArray[np.float64],
-    f0_hz: NDArray[np.float32],
+    pitch: Track,
     voice: NDArray[np.float32],
 ) -> Descriptors:
     """Select voiced and unvoiced frames and smooth.
@@ -112,8 +118,8 @@ def join(
         Loudness, alpha ratio, Hammarberg index, slopes, flux, MFCC 1-4 of each 20 ms frame.
     energies : ndarray of float64, shape (n_short,)
         Mean square of each 20 ms frame.
-    f0_hz : ndarray of float32, shape (n_long,)
-        Pitch of each 60 ms frame in Hz, 0 where unvoiced.
+    pitch : Track
+        Pitch of the 60 ms frames.
     voice : ndarray of float32, shape (n_long, 14)
         Jitter, shimmer, HNR, H1-H2, H1-A3, then frequency, bandwidth and amplitude of three formants.
 
@@ -122,7 +128,7 @@ def join(
     Descriptors
         Smoothed.
     """
-    n = len(f0_hz)
+    f0_hz, n = pitch.f0_hz, len(pitch.f0_hz)
     heard = f0_hz > REFERENCE_HZ
     semitones = np.zeros((n, 1), dtype=np.float32)
     semitones[heard, 0] = 12 * np.log2(f0_hz[heard] / np.float32(REFERENCE_HZ))
@@ -138,6 +144,7 @@ def join(
         voice=given,
         voiced=smoothed,
         unvoiced=smooth_nonzero(spectral[:n, 1:6] * ~heard[:, None]),
+        settled=pitch.settled,
     )
 
 
@@ -151,8 +158,8 @@ def summarise(descriptors: Descriptors, *, first: int, n_short: int, n_long: int
     first : int
         First frame.
     n_short, n_long : int
-        Frames of 20 ms and of 60 ms that lie wholly inside the part. The last one of the latter is left out: it has
-        no neighbour after it.
+        Frames of 20 ms and of 60 ms that lie wholly inside the part. Of the latter those count whose pitch is decided
+        by the end of the part: all but the last, which has no neighbour after it, and sometimes a few before it.
 
     Returns
     -------
@@ -160,17 +167,19 @@ def summarise(descriptors: Descriptors, *, first: int, n_short: int, n_long: int
         In the order of `ser_toolkit_gemaps.names.NAMES`.
     """
     short = descriptors.short[first : first + n_short]
-    inside = slice(first, first + n_long - 1)
+    inside = slice(first, max(int(descriptors.settled[first + n_long - 1]), first + 1))
     voiced = descriptors.voiced[inside]
     pitch = voiced[:, 0]
+    heard = pitch != 0
     return np.concatenate(
         [
-            contour_statistics(pitch[pitch != 0]),
+            contour_statistics(pitch[heard]),
             contour_statistics(short[:, 0]),
             moments(short[:, 5:], nonzero=False).ravel(),
             moments(voiced[:, 1:], nonzero=True).ravel(),
             moments(descriptors.unvoiced[inside], nonzero=True)[:, 0],
-            temporal_statistics(short[:, 0], pitch != 0),
+            temporal_statistics(short[:, 0], heard),
             [sound_level(descriptors.energy[first : first + n_short])],
-        ]
-    ).astype(np.float32)
+        ],
+        dtype=np.float32,
+    )

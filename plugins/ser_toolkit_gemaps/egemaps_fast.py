@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from ser_toolkit_gemaps.frames import LONG_S, SHORT_S, count, hop
 from ser_toolkit_gemaps.names import LLDS, NAMES
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
+
+    Samples = TypeVar("Samples", NDArray[np.float32], torch.Tensor)
 
 __all__ = ["EgemapsFast"]
 
@@ -33,6 +36,9 @@ class EgemapsFast:
     mode : {"window", "sliding"}
         ``"window"``: each segment by itself. ``"sliding"``: all windows of a recording share their low-level
         descriptors, see Notes. Train and predict in one mode.
+    backend : {"numpy", "torch"}
+        What computes. ``"torch"`` takes many segments at once (`batch`) and works where its tensors are, on the CPU or
+        a CUDA device; arrays are worked on on the CPU. The numbers are the same but for rounding.
 
     Notes
     -----
@@ -56,9 +62,14 @@ class EgemapsFast:
 
     name: ClassVar[str] = "egemaps-fast"
     version: ClassVar[int] = 1
-    libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy", "scipy")
 
     mode: Literal["window", "sliding"] = "window"
+    backend: Literal["numpy", "torch"] = "numpy"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Distributions that compute the values."""
+        return ("numba", "numpy", "scipy", *(("torch",) if self.backend == "torch" else ()))
 
     @property
     def context_s(self) -> float:
@@ -83,7 +94,7 @@ class EgemapsFast:
         return LLDS
 
     def descriptors(self, y: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
-        """Low-level descriptors of a recording, every 10 ms.
+        """Low-level descriptors of a recording, every 10 ms; with either backend computed by numpy.
 
         Parameters
         ----------
@@ -133,8 +144,56 @@ class EgemapsFast:
         y = _long_enough(_checked(y, sr), sr)
         if self.mode == "sliding":
             _grid(sr)
-        row: NDArray[np.float32] = _windows(y, sr, n_window=len(y), n_hop=len(y))[0]
+        rows = self.batch(y[None], sr) if self.backend == "torch" else _windows(y, sr, n_window=len(y), n_hop=len(y))
+        row: NDArray[np.float32] = rows[0]
         return row
+
+    @overload
+    def batch(self, y: NDArray[np.float32], sr: int) -> NDArray[np.float32]: ...
+    @overload
+    def batch(self, y: torch.Tensor, sr: int) -> torch.Tensor: ...
+    def batch(self, y: NDArray[np.float32] | torch.Tensor, sr: int) -> NDArray[np.float32] | torch.Tensor:
+        """Functionals of many segments of one length, each by itself.
+
+        Parameters
+        ----------
+        y : ndarray or Tensor of float32, shape (batch, n_samples)
+            Mono audio within [-1, 1]; clipped to it. Tensors need backend ``"torch"``.
+        sr : int
+            Sample rate in Hz, 8000 or more; a multiple of 100 in mode ``"sliding"``.
+
+        Returns
+        -------
+        ndarray or Tensor of float32, shape (batch, 88)
+            As calls on the segments would give, of the kind and on the device of `y`, without a gradient.
+
+        Raises
+        ------
+        AudioError
+            If the segments are empty or hold a value that is not finite.
+        ConfigError
+            If `y` has not two axes or is a tensor and the backend ``"numpy"``, the sample rate is too low, or mode
+            ``"sliding"`` cannot work at it.
+        """
+        if y.ndim != 2:
+            raise ConfigError(f"egemaps-fast: batch takes (batch, n_samples), not {y.ndim} axes: stack the segments")
+        if isinstance(y, np.ndarray):
+            if self.backend == "torch":
+                import torch
+
+                values: NDArray[np.float32] = self._of_tensors(torch.tensor(y), sr).numpy()
+                return values
+            return np.stack([self(row, sr) for row in y]) if len(y) else np.empty((0, len(NAMES)), dtype=np.float32)
+        if self.backend != "torch":
+            raise ConfigError("egemaps-fast: backend 'numpy' takes arrays, no tensors: configure backend='torch'")
+        return self._of_tensors(y, sr)
+
+    def _of_tensors(self, y: torch.Tensor, sr: int) -> torch.Tensor:
+        from ser_toolkit_gemaps.batched.extract import functionals
+
+        if self.mode == "sliding":
+            _grid(sr)
+        return functionals(_checked(y, sr), sr, n_least=round(SHORTEST_S * sr))
 
     def sliding(self, y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> NDArray[np.float32]:
         """Functionals of all full windows of a recording.
@@ -142,7 +201,8 @@ class EgemapsFast:
         Parameters
         ----------
         y : ndarray of float32, shape (n_samples,)
-            Mono audio within [-1, 1]; clipped to it. About 1.2 MB of memory per second in mode ``"sliding"``.
+            Mono audio within [-1, 1]; clipped to it. In mode ``"sliding"`` about 1.2 MB of memory per second, 2.5 MB
+            with backend ``"torch"``.
         sr : int
             Sample rate in Hz, 8000 or more; a multiple of 100 in mode ``"sliding"``.
         n_window, n_hop : int
@@ -164,7 +224,8 @@ class EgemapsFast:
         if not n_windows:
             return np.empty((0, len(NAMES)), dtype=np.float32)
         if self.mode == "window":
-            return np.stack([self(y[k * n_hop : k * n_hop + n_window], sr) for k in range(n_windows)])
+            windows = np.lib.stride_tricks.sliding_window_view(y, n_window)[::n_hop]
+            return self.batch(windows, sr)
         step = _grid(sr)
         if n_hop % step:
             raise ConfigError(
@@ -175,7 +236,14 @@ class EgemapsFast:
             raise ConfigError(
                 f"egemaps-fast: a window of {n_window} samples at {sr} Hz is shorter than {SHORTEST_S:g} s: lengthen it"
             )
-        return _windows(_checked(y, sr), sr, n_window=n_window, n_hop=n_hop)
+        _checked(y, sr)
+        if self.backend == "torch":
+            import torch
+
+            from ser_toolkit_gemaps.batched.extract import sliding
+
+            return sliding(torch.tensor(y), sr, n_window=n_window, n_hop=n_hop).numpy()
+        return _windows(y, sr, n_window=n_window, n_hop=n_hop)
 
 
 def _windows(y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> NDArray[np.float32]:
@@ -191,10 +259,10 @@ def _windows(y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> N
     return rows
 
 
-def _checked(y: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
-    if not len(y):
+def _checked(y: Samples, sr: int) -> Samples:
+    if not y.shape[-1]:
         raise AudioError("empty", "GeMAPS needs at least one sample")
-    if not np.isfinite(y).all():
+    if not (np.isfinite(y) if isinstance(y, np.ndarray) else y.isfinite()).all():
         raise AudioError("non-finite", "the audio holds NaN or infinite samples")
     if sr < LOWEST_RATE:
         raise ConfigError(f"egemaps-fast: needs a sample rate of {LOWEST_RATE} Hz or more, not {sr}: use 16000 Hz")

@@ -80,13 +80,8 @@ def moments(values: NDArray[np.float32], *, nonzero: bool) -> NDArray[np.float64
         ``amean``, and ``stddevNorm``: the standard deviation (divisor *n*) over the mean, with the sign of the mean.
         Zeros where there is nothing to average; ``stddevNorm`` is 0 as well where the mean is.
     """
-    x = values.astype(np.float64)
-    weight = (x != 0).astype(np.float64) if nonzero else np.ones_like(x)
-    counts = np.maximum(weight.sum(axis=0), 1)
-    mean = x.sum(axis=0) / counts  # zeros add nothing
-    off = (x - mean) * weight
-    deviation = np.sqrt(np.einsum("ij,ij->j", off, off) / counts)
-    return np.stack([mean, np.divide(deviation, mean, out=np.zeros_like(mean), where=mean != 0)], axis=1)
+    found: NDArray[np.float64] = _kernels()[2](values, nonzero)
+    return found
 
 
 def percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -102,12 +97,16 @@ def percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
     ndarray of float64, shape (4,)
         Interpolated linearly between the order statistics.
     """
-    ordered = np.sort(values).astype(np.float64)
-    at = np.array([0.2, 0.5, 0.8]) * (len(ordered) - 1)
-    below = at.astype(np.int64)
-    above = np.minimum(below + 1, len(ordered) - 1)
-    low, middle, high = ordered[below] + (at - below) * (ordered[above] - ordered[below])
+    ordered = np.sort(values)
+    last = len(ordered) - 1
+    low, middle, high = (_between(ordered, part * last) for part in (0.2, 0.5, 0.8))
     return np.array([low, middle, high, high - low])
+
+
+def _between(ordered: NDArray[np.float32], at: float) -> float:
+    below = int(at)
+    value, following = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return value + (at - below) * (following - value)
 
 
 def contour_statistics(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -156,7 +155,7 @@ def extrema(values: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 @functools.lru_cache(maxsize=1)
-def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    from ser_toolkit_gemaps.contours import find_extrema, slope_statistics
+def _kernels() -> tuple[Callable[..., Any], ...]:
+    from ser_toolkit_gemaps.contours import column_moments, find_extrema, slope_statistics
 
-    return find_extrema, slope_statistics
+    return find_extrema, slope_statistics, column_moments

@@ -9,6 +9,7 @@ Eyben et al., "The Geneva minimalistic acoustic parameter set (GeMAPS)", IEEE TA
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,8 +63,6 @@ def harmonics(
 
     As openSMILE counts, "H1" is the harmonic at twice F0 and "H2" that at three times F0 in both differences.
     """
-    from scipy.fft import irfft
-
     from ser_toolkit_gemaps.peaks import harmonic_levels, harmonics_to_noise
 
     values = np.zeros((len(f0_hz), 6), dtype=np.float32)
@@ -72,10 +71,19 @@ def harmonics(
     if len(voiced) == 0:
         return values
     spectra, pitch = magnitude[voiced], f0_hz[voiced].astype(np.float64)
-    correlation = irfft(np.square(spectra), axis=1)[:, : magnitude.shape[1]]
     bin_hz = sr / 2 / (magnitude.shape[1] - 1)
-    values[voiced, 0] = harmonics_to_noise(correlation, sr / pitch)
+    values[voiced, 0] = harmonics_to_noise(spectra, sr / pitch, _cosines(magnitude.shape[1]))
     values[voiced, 1:] = harmonic_levels(
         spectra, pitch / bin_hz, frequency[voiced] / np.float32(bin_hz), FORMANT_REACH, MAX_HARMONICS
     )
     return values
+
+
+@functools.lru_cache(maxsize=4)
+def _cosines(n_bins: int) -> NDArray[np.float32]:
+    """Power spectrum to autocorrelation, lags by bins, shape (n_bins, n_bins)."""
+    n_fft = 2 * (n_bins - 1)
+    k = np.arange(n_bins)
+    table: NDArray[np.float32] = np.cos(2 * np.pi / n_fft * np.arange(n_fft)).astype(np.float32)[np.outer(k, k) % n_fft]
+    table.setflags(write=False)
+    return table

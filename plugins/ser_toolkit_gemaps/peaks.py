@@ -7,47 +7,80 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from ser_toolkit_gemaps.products import inner
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["harmonic_levels", "harmonics_to_noise"]
+
+UNKNOWN = -1.0
+"""Mark of lags whose autocorrelation has not been computed."""
 
 FLOOR = 1e-10
 """Least magnitude or ratio, -200 dB as a magnitude."""
 
 
 @njit(cache=True, nogil=True)
-def harmonics_to_noise(correlation: NDArray[np.float32], period: NDArray[np.float64]) -> NDArray[np.float32]:
+def harmonics_to_noise(
+    magnitude: NDArray[np.float32], period: NDArray[np.float64], cosines: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Ratio of the periodic part of a frame to the rest, in dB (Boersma 1993, eq. 4).
 
     Parameters
     ----------
-    correlation : ndarray of float32, shape (n_frames, n_lags)
-        Autocorrelation from lag 0 on.
+    magnitude : ndarray of float32, shape (n_frames, n_bins)
+        Magnitude spectra.
     period : ndarray of float64, shape (n_frames,)
         Period in samples.
+    cosines : ndarray of float32, shape (n_bins, n_bins)
+        What bin *k* adds to the autocorrelation at lag *i*: cos(pi i k / (n_bins - 1)).
 
     Returns
     -------
     ndarray of float32, shape (n_frames,)
     """
-    n_frames, n = correlation.shape
+    n_frames, n = magnitude.shape
     ratio = np.zeros(n_frames, dtype=np.float32)
+    power = np.empty(n, dtype=np.float32)
+    r = np.empty(n)
     for t in range(n_frames):
-        r = np.abs(correlation[t])
+        for k in range(n):
+            power[k] = magnitude[t, k] * magnitude[t, k]
+        power[0] *= np.float32(0.5)
+        power[n - 1] *= np.float32(0.5)
+        r[:] = UNKNOWN
         middle = min(int(period[t]), n - 2)
         lag = middle
         for away in range(n):
-            if _is_peak(r, middle - away):
+            if _is_correlation_peak(r, middle - away, power, cosines):
                 lag = middle - away
                 break
-            if _is_peak(r, middle + away):
+            if _is_correlation_peak(r, middle + away, power, cosines):
                 lag = middle + away
                 break
-        harmonic, all_ = float(r[lag]), float(r[0])
+        harmonic, all_ = _correlation(r, lag, power, cosines), _correlation(r, 0, power, cosines)
         if all_ > 0.0:
             ratio[t] = 10.0 * np.log10(max(harmonic, FLOOR * all_) / max(all_ - harmonic, FLOOR * all_))
     return ratio
+
+
+@njit(cache=True, nogil=True)
+def _is_correlation_peak(
+    r: NDArray[np.float64], lag: int, power: NDArray[np.float32], cosines: NDArray[np.float32]
+) -> bool:
+    if not 0 < lag < len(r) - 1:
+        return False
+    here = _correlation(r, lag, power, cosines)
+    return here >= _correlation(r, lag - 1, power, cosines) and here >= _correlation(r, lag + 1, power, cosines)
+
+
+@njit(cache=True, nogil=True)
+def _correlation(r: NDArray[np.float64], lag: int, power: NDArray[np.float32], cosines: NDArray[np.float32]) -> float:
+    """Magnitude of the autocorrelation at a lag, kept in `r`: only few lags are needed."""
+    if r[lag] == UNKNOWN:
+        r[lag] = abs(inner(power, cosines[lag]))
+    return float(r[lag])
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["follow"]
+__all__ = ["follow", "running_sums"]
 
 SEARCH = 0.1
 """A period may differ by this part from 1 / F0."""
@@ -52,10 +52,10 @@ def follow(
     ndarray of float32, shape (n_frames, 2)
     """
     values = np.zeros((len(f0_hz), 2), dtype=np.float32)
-    mark, previous, jitter, shimmer = -1, 0.0, 0.0, 0.0
+    mark, last, previous, jitter, shimmer = -1, -1, 0.0, 0.0, 0.0
     for t in range(len(f0_hz)):
         if not f0_hz[t] > 0.0:
-            mark, previous, jitter, shimmer = -1, 0.0, 0.0, 0.0
+            mark, last, previous, jitter, shimmer = -1, -1, 0.0, 0.0, 0.0
             continue
         onset = mark < 0
         if onset:
@@ -64,28 +64,35 @@ def follow(
         shortest, longest = int(expected * (1.0 - SEARCH)), int(expected * (1.0 + SEARCH))
         reach = 2 * longest + MARGIN
         end = (t + 1) * hop
-        if onset or mark < t * hop:
+        if onset or mark < t * hop - 1:
             end = max(end, mark + reach)
+        again = mark + reach > end and last >= 0
+        if again:
+            mark = last
+            end = mark + reach
         end = min(end, len(samples))
         lengths, changes, n_lengths, n_changes = 0.0, 0.0, 0, 0
         heights, differences = 0.0, 0.0
         while mark + reach <= end:
+            last = mark
             period, length, correlation = _period(samples, sums, squares, mark, shortest, longest)
             if period == 0:
                 mark += int(expected + 0.5)
+            else:
+                mark += period
+            if again:
+                end = mark
+            if period == 0 or correlation < LEAST_CORRELATION:
                 continue
-            if correlation >= LEAST_CORRELATION:
-                height = _height(samples, mark, period)
-                following = _height(samples, mark + period, period)
-                heights += 0.5 * (height + following)
-                differences += abs(height - following)
-                lengths += length
-                n_lengths += 1
-                if previous > 0.0:
-                    changes += abs(length - previous)
-                    n_changes += 1
-                previous = length
-            mark += period
+            lengths += length
+            n_lengths += 1
+            if previous > 0.0:
+                changes += abs(length - previous)
+                n_changes += 1
+            previous = length
+            height, following = _height(samples, last, period), _height(samples, mark, period)
+            heights += 0.5 * (height + following)
+            differences += abs(height - following)
         if n_changes > 0:
             jitter = min((changes / n_changes) / (lengths / n_lengths), MOST)
         if heights > 0.0:
@@ -123,8 +130,9 @@ def _correlation(
 ) -> float:
     """Normalised correlation, without means, of two stretches of `lag` samples that follow each other."""
     product = 0.0
-    for i in range(mark, mark + lag):
-        product += samples[i] * samples[i + lag]
+    one, other = samples[mark : mark + lag], samples[mark + lag : mark + 2 * lag]
+    for i in range(lag):
+        product += one[i] * other[i]
     first, second = sums[mark + lag] - sums[mark], sums[mark + 2 * lag] - sums[mark + lag]
     power = (squares[mark + lag] - squares[mark] - first * first / lag) * (
         squares[mark + 2 * lag] - squares[mark + lag] - second * second / lag
@@ -134,9 +142,26 @@ def _correlation(
 
 @njit(cache=True, nogil=True)
 def _height(samples: NDArray[np.float64], mark: int, period: int) -> float:
-    """Largest minus smallest of `period` samples."""
-    low = high = samples[mark]
-    for i in range(mark + 1, mark + period):
+    """Largest minus smallest of the samples inside a period; the first and the last do not count."""
+    low = high = samples[mark + 1]
+    for i in range(mark + 2, mark + period - 1):
         low = min(low, samples[i])
         high = max(high, samples[i])
     return float(high - low)
+
+
+@njit(cache=True, nogil=True)
+def running_sums(
+    samples: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Samples as float64, shape (n_samples,); their sums and those of their squares before each, (n_samples + 1,)."""
+    n = len(samples)
+    x, sums, squares = np.empty(n), np.empty(n + 1), np.empty(n + 1)
+    total = power = 0.0
+    sums[0] = squares[0] = 0.0
+    for i in range(n):
+        value = float(samples[i])
+        total += value
+        power += value * value
+        x[i], sums[i + 1], squares[i + 1] = value, total, power
+    return x, sums, squares

@@ -6,11 +6,12 @@ openSMILE's names for these levels are ``fftcH25`` and ``fftmagG60``; the frames
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_toolkit_gemaps.frames import LONG_S, SHORT_S, frames, size
+from ser_toolkit_gemaps.frames import LONG_S, SHORT_S, count, hop, size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,13 +50,10 @@ def hamming20(wave: NDArray[np.float32], sr: int) -> NDArray[np.complex64]:
     ndarray of complex64, shape (n_frames, n_bins)
         As `numpy.fft.rfft` defines it; frames are followed by zeros. (n, 257) at 16 kHz.
     """
-    from scipy.fft import rfft
-
-    cut, n_fft = frames(wave, sr, SHORT_S), fft_size(sr, SHORT_S)
-    taper = _hamming(cut.shape[1])
-    spectra = np.empty((len(cut), n_fft // 2 + 1), dtype=np.complex64)
-    for i in range(0, len(cut), FRAMES_AT_ONCE):
-        spectra[i : i + FRAMES_AT_ONCE] = rfft(cut[i : i + FRAMES_AT_ONCE] * taper, n=n_fft)
+    n_fft = fft_size(sr, SHORT_S)
+    spectra = np.empty((count(len(wave), sr, SHORT_S), n_fft // 2 + 1), dtype=np.complex64)
+    for part, _, of_part in _parts(wave, _hamming(size(sr, SHORT_S)), len(spectra), n_fft, hop(sr)):
+        spectra[part] = of_part
     return spectra
 
 
@@ -76,23 +74,39 @@ def gauss60(wave: NDArray[np.float32], sr: int) -> tuple[NDArray[np.float32], ND
     rms : ndarray of float32, shape (n_frames,)
         Root of the mean square of the windowed frame.
     """
-    from scipy.fft import rfft
+    from ser_toolkit_gemaps.windowing import magnitudes
 
-    cut, n_fft = frames(wave, sr, LONG_S), fft_size(sr, LONG_S)
-    taper = _gauss(cut.shape[1])
-    magnitude = np.empty((len(cut), n_fft // 2 + 1), dtype=np.float32)
-    rms = np.empty(len(cut), dtype=np.float32)
-    for i in range(0, len(cut), FRAMES_AT_ONCE):
-        tapered = cut[i : i + FRAMES_AT_ONCE] * taper
-        rms[i : i + FRAMES_AT_ONCE] = np.sqrt(np.einsum("ij,ij->i", tapered, tapered) / cut.shape[1])
-        magnitude[i : i + FRAMES_AT_ONCE] = np.sqrt(power(rfft(tapered, n=n_fft)))
+    taper, n_fft = _gauss(size(sr, LONG_S)), fft_size(sr, LONG_S)
+    magnitude = np.empty((count(len(wave), sr, LONG_S), n_fft // 2 + 1), dtype=np.float32)
+    rms = np.empty(len(magnitude), dtype=np.float32)
+    for part, frames, of_part in _parts(wave, taper, len(magnitude), n_fft, hop(sr)):
+        rms[part] = np.sqrt(np.einsum("ij,ij->i", frames, frames) / len(taper))
+        magnitudes(of_part, magnitude[part])
     return magnitude, rms
 
 
 def power(spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Squared magnitude, same shape."""
-    squared: NDArray[np.float32] = spectra.real**2 + spectra.imag**2
+    from ser_toolkit_gemaps.windowing import squares
+
+    squared = np.empty(spectra.shape, dtype=np.float32)
+    squares(spectra, squared)
     return squared
+
+
+def _parts(
+    wave: NDArray[np.float32], taper: NDArray[np.float32], n_frames: int, n_fft: int, step: int
+) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.complex64]]]:
+    """A few frames at a time: which ones, their windowed samples (valid until the next), their spectra."""
+    from scipy.fft import rfft
+
+    from ser_toolkit_gemaps.windowing import windowed
+
+    frames = np.zeros((FRAMES_AT_ONCE, n_fft), dtype=np.float32)
+    for first in range(0, n_frames, FRAMES_AT_ONCE):
+        cut = frames[: n_frames - first]
+        windowed(wave, taper, first * step, step, cut)
+        yield slice(first, first + len(cut)), cut, rfft(cut)
 
 
 @functools.lru_cache(maxsize=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,12 +59,15 @@ def segment_lengths(members: NDArray[np.bool_]) -> NDArray[np.float64]:
         In seconds, from the first to the last frame of a run. A gap of one frame does not end a run; runs of fewer
         than three frames do not count.
     """
-    members = members.copy()
-    members[1:-1] |= members[:-2] & members[2:]
-    change = np.diff(members.astype(np.int8), prepend=0, append=0)
-    runs = np.flatnonzero(change == -1) - np.flatnonzero(change == 1)
-    return (runs[runs >= SHORTEST_SEGMENT] - 1).astype(np.float64) * HOP_S
+    from ser_toolkit_gemaps.contours import run_lengths
+
+    runs: NDArray[np.int64] = run_lengths(members, SHORTEST_SEGMENT)
+    return np.asarray((runs - 1) * HOP_S)
 
 
 def _mean_std(lengths: NDArray[np.float64]) -> tuple[float, float]:
-    return (float(lengths.mean()), float(lengths.std())) if len(lengths) else (0.0, 0.0)
+    if not len(lengths):
+        return 0.0, 0.0
+    values = lengths.tolist()  # few: plain numbers are faster than NumPy
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))

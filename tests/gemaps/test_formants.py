@@ -42,6 +42,19 @@ def test_poles_are_the_roots() -> None:
         assert not ours[len(roots) :].any()
 
 
+@pytest.mark.parametrize("radius", [0.05, 0.5, 1.0, 1.5])
+def test_roots_on_a_circle_are_found_at_any_radius(radius: float) -> None:
+    polynomial = np.r_[np.zeros(10), radius**11]  # z^11 = -radius^11
+    frequency, bandwidth = poles(polynomial[None], 11000.0, 50.0, 5450.0, 3)
+    assert frequency[0] == pytest.approx([500, 1500, 2500], rel=1e-6)
+    assert bandwidth[0] == pytest.approx(11000 / np.pi * abs(np.log(radius)), rel=1e-6, abs=1e-6)
+
+
+def test_real_roots_are_no_poles() -> None:
+    frequency, _ = poles(np.poly([0.9, -0.8, 0.6, -0.5, 0.2, 0.1])[None, 1:], 11000.0, 50.0, 5450.0, 3)
+    assert not frequency.any()
+
+
 def test_predictors_solve_the_normal_equations() -> None:
     from scipy.linalg import solve_toeplitz
 
@@ -68,6 +81,23 @@ def test_silence_has_no_formants(n: int) -> None:
     assert frequency.shape == bandwidth.shape == (frames.count(n, SR, frames.SHORT_S), 3)
     assert not frequency.any()
     assert not bandwidth.any()
+
+
+def vowel(hz: tuple[int, ...], f0_hz: float) -> np.ndarray:
+    """Half a second of pulses through five resonances."""
+    t = np.arange(SR // 2) / SR
+    source = sum(np.cos(2 * np.pi * k * f0_hz * t + 0.3 * k * k) / k for k in range(1, int(7800 / f0_hz) + 1))
+    y = lfilter([1.0], resonator((*hz, 3500, 4500), (60, 90, 150, 200, 250), SR), source)
+    return (0.5 * y / np.abs(y).max()).astype(np.float32)
+
+
+@pytest.mark.parametrize("hz", VOWELS)
+def test_vowels_have_the_formants_that_opensmile_finds(hz: tuple[int, ...]) -> None:
+    pytest.importorskip("opensmile")
+    y = vowel(hz, 100.0)
+    frequency, _ = formants(spectrum.hamming20(frames.wave(y), SR), SR)
+    theirs = level(y, "gemapsv01b_formants")[:, :3]
+    assert np.median(frequency, axis=0) == pytest.approx(np.median(theirs, axis=0), rel=0.01)
 
 
 def test_parity(corpora) -> None:

@@ -39,6 +39,15 @@ def test_a_formant_without_a_harmonic_has_no_level() -> None:
     assert not values[:, 2].any()
 
 
+def test_the_ratio_is_that_of_the_autocorrelation() -> None:
+    y = partials() + 0.05 * np.random.default_rng(3).normal(size=9600).astype(np.float32)
+    magnitude, _ = spectrum.gauss60(frames.wave(y), SR)
+    correlation = np.abs(np.fft.irfft(magnitude.astype(np.float64) ** 2, axis=1))
+    peak = correlation[:, 77:84].max(axis=1)
+    expected = 10 * np.log10(peak / (correlation[:, 0] - peak))
+    assert measure(y, 200)[:, 0] == pytest.approx(expected, abs=1e-3)
+
+
 @pytest.mark.parametrize("noise_db", [-3, -6])
 def test_noise_lowers_the_ratio_as_it_should(noise_db: float) -> None:
     y = partials()

@@ -45,7 +45,7 @@ def test_jitter_near_a_sample_is_underestimated_as_openSMILE_does(hz: float, jit
     y = voice(periods, np.ones(700))
     values, f0_hz = measure(y)
     theirs = level(y, "gemapsv01b_jitterShimmer")[level(y, "gemapsv01b_logPitch")[:, 0] > 0, 0]
-    assert values[f0_hz > 0, 0].mean() == pytest.approx(theirs.mean(), rel=0.05)
+    assert values[f0_hz > 0, 0].mean() == pytest.approx(theirs.mean(), rel=0.01)
 
 
 @pytest.mark.parametrize("hz", [110, 150, 220])
@@ -75,6 +75,13 @@ def test_unvoiced_frames_are_zero_and_start_anew() -> None:
     assert np.allclose(values[120:], again, atol=1e-6)
 
 
+def test_a_frame_without_a_new_period_takes_the_last_one_again() -> None:
+    changes = np.random.default_rng(0).normal(size=250) * 0.02
+    y = voice(180 * (1 + changes), np.ones(250), 40_000)  # longer than the 160 samples between frames
+    values = jitter_shimmer(frames.wave(y), np.full(240, SR / 180, dtype=np.float32), SR)
+    assert np.mean(values[20:, 0] == 0) == pytest.approx(1 - 160 / 180, rel=0.3)
+
+
 @pytest.mark.parametrize("make", [np.zeros, np.ones])
 def test_silence_that_is_called_voiced(make) -> None:
     values = jitter_shimmer(make(8000, dtype=np.float32), np.full(45, 57.0, dtype=np.float32), SR)
@@ -93,6 +100,5 @@ def test_parity(corpora) -> None:
         for theirs in [level(y, "gemapsv01b_jitterShimmer")]
     ]
     values = np.concatenate(both)
-    assert np.corrcoef(values[:, 0], values[:, 2])[0, 1] >= 0.95
-    assert np.corrcoef(values[:, 1], values[:, 3])[0, 1] >= 0.95
-    assert np.mean(np.abs(values[:, 0] - values[:, 2]) < 1e-3) > 0.98
+    assert np.mean(np.abs(values[:, 0] - values[:, 2]) < 1e-4) > 0.999
+    assert np.mean(np.abs(values[:, 1] - values[:, 3]) < 1e-3) > 0.999
