@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from ser_toolkit.data.pieces import Cutter, Piece
 from ser_toolkit.errors import ComponentError
-from ser_toolkit.interfaces import FeatureExtractor, FeatureSpec, Scope, SlidingFeatureExtractor
+from ser_toolkit.interfaces import FeatureExtractor, FeatureSpec, Preprocessor, Scope, SlidingFeatureExtractor
+from ser_toolkit.preprocessing import applied, check_steps, of_scope, prepared
 from ser_toolkit.sliding import slide_over
 
 if TYPE_CHECKING:
@@ -57,12 +58,38 @@ class FeatureSet:
         Sample rate in Hz of all audio.
     scopes : mapping of str to {"segment", "recording"}, optional
         Which extractors see the whole recording; the others see a window.
+    preprocess : tuple of Preprocessor, optional
+        Steps before them, in order.
+
+    Raises
+    ------
+    ConfigError
+        If the steps cannot come in this order, or before these features.
     """
 
     extractors: Mapping[str, FeatureExtractor]
     segmentation: Segmentation
     sr: int
     scopes: Mapping[str, Scope] = field(default_factory=dict)
+    preprocess: tuple[Preprocessor, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.preprocess:
+            check_steps(
+                self.preprocess,
+                sliding=[key for key, e in self.extractors.items() if getattr(e, "sliding_agreement", 1.0) < 1],
+                whole=[key for key, scope in self.scopes.items() if scope == "recording"],
+            )
+
+    @property
+    def recording_steps(self) -> tuple[Preprocessor, ...]:
+        """Steps that see the recording before it is cut."""
+        return of_scope(self.preprocess, "recording")
+
+    @property
+    def segment_steps(self) -> tuple[Preprocessor, ...]:
+        """Steps that see each window."""
+        return of_scope(self.preprocess, "segment")
 
     def specs(self) -> dict[str, FeatureSpec]:
         """Shape of each feature; axes that vary from window to window are None."""
@@ -88,7 +115,7 @@ class FeatureSet:
         return max(1, min(BLOCK, int(BLOCK_S * self.sr / self.segmentation.n_hop(self.sr))))
 
     def cutter(self) -> Cutter:
-        """What cuts a recording into pieces for `of`, if it `streams`."""
+        """What cuts a recording, after its `recording_steps`, into pieces for `of`; if it `streams`."""
         return Cutter(self.segmentation, self.sr, context_s=self.context_s, n_windows=self.block_size)
 
     def of(self, piece: Piece) -> Block:
@@ -121,7 +148,7 @@ class FeatureSet:
         Parameters
         ----------
         y : ndarray of float32, shape (n_samples,)
-            Mono audio at `sr`.
+            Mono audio at `sr`, as it was recorded.
         size : int, optional
             Most windows in a block; default: `block_size`.
         starts : ndarray of int64, optional
@@ -135,12 +162,14 @@ class FeatureSet:
         Raises
         ------
         ComponentError
-            If an extractor breaks its own spec or gives a value that is not finite.
+            If an extractor breaks its own spec or gives a value that is not finite, or a step another number of
+            samples.
         """
         if starts is None:
             starts = self.segmentation.starts(len(y), self.sr)
         if not len(starts):
             return
+        y = prepared(self.recording_steps, y, self.sr)
         size = size or self.block_size
         whole = {
             key: self._checked(key, extractor(y, self.sr), len(y))
@@ -160,7 +189,7 @@ class FeatureSet:
     ) -> list[NDArray[np.float32]]:
         n_window = self.segmentation.n_window(self.sr) or len(y)
         shared: dict[int, NDArray[np.float32]] = {}
-        if isinstance(extractor, SlidingFeatureExtractor):
+        if isinstance(extractor, SlidingFeatureExtractor) and not self.segment_steps:
             inside = starts[starts + n_window <= len(y)]
             shared = slide_over(
                 extractor, y, self.sr, starts=inside, n_window=n_window, n_hop=self.segmentation.n_hop(self.sr)
@@ -171,7 +200,7 @@ class FeatureSet:
         ]
 
     def _window(self, y: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-        return self.segmentation.window(y, self.sr, start=start)
+        return applied(self.segment_steps, self.segmentation.window(y, self.sr, start=start), self.sr)
 
     def _checked(self, key: str, value: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
         extractor = self.extractors[key]
@@ -206,7 +235,9 @@ def probe_signal(sr: int, seconds: float = 3.0) -> NDArray[np.float32]:
     return np.asarray(0.5 * y / np.abs(y).max(), dtype=np.float32)
 
 
-def probe(extractor: FeatureExtractor, sr: int) -> tuple[float, float, float]:
+def probe(
+    extractor: FeatureExtractor, sr: int, *, preprocess: Sequence[Preprocessor] = ()
+) -> tuple[float, float, float]:
     """Fingerprint of what an extractor computes here, to notice a library that computes something else.
 
     Parameters
@@ -215,6 +246,8 @@ def probe(extractor: FeatureExtractor, sr: int) -> tuple[float, float, float]:
         The extractor.
     sr : int
         Sample rate in Hz.
+    preprocess : sequence of Preprocessor, optional
+        Steps before it. With any, the signal has as much noise as sound, so that a step against noise has work to do.
 
     Returns
     -------
@@ -222,10 +255,22 @@ def probe(extractor: FeatureExtractor, sr: int) -> tuple[float, float, float]:
         Mean, standard deviation, and the mean product with a fixed cosine, of its values on `probe_signal`;
         six significant digits.
     """
-    values = np.asarray(extractor(probe_signal(sr), sr), dtype=np.float64).ravel()
+    y = probe_signal(sr)
+    if preprocess:
+        y = applied(preprocess, y + _probe_noise(len(y), like=y), sr)
+    values = np.asarray(extractor(y, sr), dtype=np.float64).ravel()
     pattern = np.cos(0.7 * np.arange(values.size))
     mean, deviation, product = (float(f"{v:.6g}") for v in (values.mean(), values.std(), (values * pattern).mean()))
     return mean, deviation, product
+
+
+def _probe_noise(n: int, *, like: NDArray[np.float32]) -> NDArray[np.float32]:
+    """White noise that no version of any library draws otherwise: a hash of the sample numbers."""
+    x = np.arange(n, dtype=np.uint32) * np.uint32(2654435769)
+    for shift, factor in ((16, 2246822507), (13, 3266489909)):
+        x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
+    uniform = (x ^ (x >> np.uint32(16))) / 2.0**31 - 1
+    return np.asarray(uniform * (np.std(like) / np.std(uniform)), dtype=np.float32)
 
 
 def probes_differ(recorded: tuple[float, ...], here: tuple[float, ...]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ser_toolkit import hookspec
 
 if TYPE_CHECKING:
-    from ser_toolkit.interfaces import ClassicalModel, Corpus, FeatureExtractor, Loss, NeuralModel
+    from ser_toolkit.interfaces import ClassicalModel, Corpus, FeatureExtractor, Loss, NeuralModel, Preprocessor
 
 
 @hookspec
@@ -32,3 +32,8 @@ def ser_register_losses() -> list[type[Loss]]:  # type: ignore[empty-body]
 @hookspec
 def ser_register_corpora() -> list[type[Corpus]]:  # type: ignore[empty-body]
     """Corpus readers: classes that satisfy `ser_toolkit.interfaces.Corpus`."""
+
+
+@hookspec
+def ser_register_preprocessors() -> list[type[Preprocessor]]:  # type: ignore[empty-body]
+    """Steps before features: classes that satisfy `ser_toolkit.interfaces.Preprocessor`."""

@@ -40,17 +40,18 @@ __all__ = [
     "Kind",
     "Loss",
     "NeuralModel",
+    "Preprocessor",
     "ReportingCorpus",
     "Scope",
     "SlidingFeatureExtractor",
     "TargetSpec",
 ]
 
-Kind = Literal["feature", "model", "loss", "corpus"]
+Kind = Literal["feature", "model", "loss", "corpus", "preprocessor"]
 """Kind of a component; one hook each, see `ser_toolkit.hookspecs`."""
 
 Scope = Literal["segment", "recording"]
-"""Whether a feature is extracted from each segment or once from the whole recording."""
+"""Whether a feature is extracted from, or a preprocessor applied to, each segment or the whole recording."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +215,50 @@ class SlidingFeatureExtractor(FeatureExtractor, Protocol):
 
     def sliding(self, y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> NDArray[np.float32]:
         """All full windows ``y[i * n_hop : i * n_hop + n_window]``, shape (n_windows, *spec.shape)."""
+        ...
+
+
+@runtime_checkable
+class Preprocessor(Component, Protocol):
+    """Changes audio before features are extracted from it: its level, its noise.
+
+    Attributes
+    ----------
+    scope : {"segment", "recording"}
+        ``"recording"``: sees the recording before it is cut into windows; of one longer than 90 s a stretch of a minute
+        at a time, see `ser_toolkit.preprocessing`. ``"segment"``: sees each window by itself.
+
+    Notes
+    -----
+    An optional ``context_s: float`` (class variable or property, 0 to 30) of a step of scope ``"recording"`` says how
+    many seconds of audio before and after a stretch it is given in addition, so that its filters and estimates have
+    settled where the stretch begins.
+    """
+
+    @property
+    def scope(self) -> Scope:
+        """What it sees; a class variable."""
+        ...
+
+    def __hash__(self) -> int:
+        """Frozen dataclasses have one; caches per configuration rest on it."""
+        ...
+
+    def __call__(self, y: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+        """The same audio, changed.
+
+        Parameters
+        ----------
+        y : ndarray of float32, shape (n_samples,)
+            Mono audio, at least one sample, nominally within [-1, 1]; left untouched.
+        sr : int
+            Sample rate in Hz.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_samples,)
+            Finite, and not delayed: each sample stays where it was. `y` itself where nothing is to be changed.
+        """
         ...
 
 

@@ -36,6 +36,7 @@ HOOKS: Mapping[str, Kind] = {
     "ser_register_models": "model",
     "ser_register_losses": "loss",
     "ser_register_corpora": "corpus",
+    "ser_register_preprocessors": "preprocessor",
 }
 """Hook name to the kind of component that it registers."""
 
@@ -44,6 +45,7 @@ _METHODS: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
     "model": (("build",), ("estimator",)),
     "loss": (("build",),),
     "corpus": (("utterances",),),
+    "preprocessor": (("__call__", "scope"),),
 }
 
 
@@ -53,7 +55,7 @@ class Registered:
 
     Parameters
     ----------
-    kind : {"feature", "model", "loss", "corpus"}
+    kind : {"feature", "model", "loss", "corpus", "preprocessor"}
         Which hook registered it.
     cls : type
         The component class.
@@ -203,7 +205,7 @@ class Registry:
 
         Parameters
         ----------
-        kind : {"feature", "model", "loss", "corpus"}
+        kind : {"feature", "model", "loss", "corpus", "preprocessor"}
             Kind of component.
         name : str
             Its name.
@@ -241,7 +243,7 @@ class Registry:
 
         Parameters
         ----------
-        kind : {"feature", "model", "loss", "corpus"}
+        kind : {"feature", "model", "loss", "corpus", "preprocessor"}
             Kind of component.
         name : str
             Its name.
@@ -251,7 +253,7 @@ class Registry:
         Returns
         -------
         component
-            A `FeatureExtractor`, `NeuralModel`, `ClassicalModel`, `Loss` or `Corpus`.
+            A `FeatureExtractor`, `NeuralModel`, `ClassicalModel`, `Loss`, `Corpus` or `Preprocessor`.
 
         Raises
         ------

@@ -30,6 +30,7 @@ __all__ = [
     "Conformal",
     "FeatureEntry",
     "Recipe",
+    "Steps",
     "Target",
     "Training",
 ]
@@ -78,6 +79,10 @@ class FeatureEntry(ComponentEntry):
     """A feature extractor, and whether it sees each segment or the whole recording."""
 
     scope: Scope = "segment"
+
+
+Steps = Annotated[tuple[ComponentEntry, ...], Field(max_length=8)]
+"""Preprocessors, in order."""
 
 
 class Target(Part):
@@ -141,7 +146,7 @@ class Recipe(Part):
     sr : int
         Sample rate in Hz that features are computed at.
     preprocess : tuple
-        Steps before segmentation; this version knows none.
+        Steps that change audio before features see it, in order; see `ser_toolkit.interfaces.Preprocessor`.
     segments : Segmentation
         Windows of a recording.
     features : dict
@@ -166,7 +171,7 @@ class Recipe(Part):
     ser_toolkit: Annotated[str, StringConstraints(max_length=80)] = ser_toolkit.__version__
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=16)]
     sr: Annotated[int, Field(ge=4000, le=192_000)] = 16_000
-    preprocess: Annotated[tuple[ComponentEntry, ...], Field(max_length=0)] = ()
+    preprocess: Steps = ()
     segments: Segmentation
     features: Annotated[dict[Key, FeatureEntry], Field(min_length=1, max_length=32)]
     model: ComponentEntry

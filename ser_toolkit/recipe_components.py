@@ -9,13 +9,13 @@ from ser_toolkit.components import create, to_config
 from ser_toolkit.errors import ComponentError, ConfigError, RecipeError, SerToolkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from ser_toolkit.interfaces import Component, FeatureExtractor, Kind
+    from ser_toolkit.interfaces import Component, FeatureExtractor, Kind, Preprocessor
     from ser_toolkit.plugin_registry import Registry
     from ser_toolkit.recipe import ComponentEntry
 
-__all__ = ["entry_of", "extractors_of", "library_versions", "resolve"]
+__all__ = ["entry_of", "extractors_of", "library_versions", "resolve", "steps_of"]
 
 
 def entry_of(registry: Registry, kind: Kind, component: Component) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def entry_of(registry: Registry, kind: Kind, component: Component) -> dict[str, 
     ----------
     registry : Registry
         Where the component is registered.
-    kind : {"feature", "model", "loss"}
+    kind : {"feature", "model", "loss", "preprocessor"}
         Its kind.
     component : Component
         Its configuration is stored whole.
@@ -50,7 +50,7 @@ def resolve(registry: Registry, kind: Kind, entry: ComponentEntry) -> Any:
     ----------
     registry : Registry
         Where to look it up.
-    kind : {"feature", "model", "loss"}
+    kind : {"feature", "model", "loss", "preprocessor"}
         Its kind.
     entry : ComponentEntry
         From a recipe.
@@ -84,20 +84,26 @@ def resolve(registry: Registry, kind: Kind, entry: ComponentEntry) -> Any:
         raise RecipeError(f"the recipe's {kind} cannot be made: {error}") from error
 
 
-def library_versions(components: Mapping[str, Component]) -> dict[str, str]:
+def library_versions(components: Mapping[str, Component], *, preprocess: Sequence[Preprocessor] = ()) -> dict[str, str]:
     """Versions of the distributions that components name in ``libraries``.
 
     Parameters
     ----------
     components : mapping
         Any components.
+    preprocess : sequence of Preprocessor, optional
+        More of them.
 
     Returns
     -------
     dict
         Distribution to version, sorted; ``"missing"`` where it is not installed.
     """
-    names = {"numpy", "soxr", *(lib for c in components.values() for lib in getattr(c, "libraries", ()))}
+    names = {
+        "numpy",
+        "soxr",
+        *(lib for c in (*components.values(), *preprocess) for lib in getattr(c, "libraries", ())),
+    }
     versions = {}
     for name in sorted(names):
         try:
@@ -119,3 +125,8 @@ class HasFeatures(Protocol):
 def extractors_of(recipe: HasFeatures, registry: Registry) -> dict[str, FeatureExtractor]:
     """The feature extractors of a recipe by input name, in order; see `resolve`."""
     return {key: resolve(registry, "feature", entry) for key, entry in recipe.features.items()}
+
+
+def steps_of(entries: Sequence[ComponentEntry], registry: Registry) -> tuple[Preprocessor, ...]:
+    """The preprocessors of a recipe, in order; see `resolve`."""
+    return tuple(resolve(registry, "preprocessor", entry) for entry in entries)

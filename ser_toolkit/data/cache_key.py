@@ -22,13 +22,14 @@ from ser_toolkit.components import to_config
 from ser_toolkit.data.fingerprint import VERSION as FINGERPRINT_VERSION
 from ser_toolkit.errors import ComponentError
 from ser_toolkit.features import probe
+from ser_toolkit.preprocessing import STRETCH_S
 from ser_toolkit.recipe_components import library_versions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_toolkit.features import FeatureSet
-    from ser_toolkit.interfaces import FeatureExtractor
+    from ser_toolkit.interfaces import Component, Kind
     from ser_toolkit.plugin_registry import Registry
 
 __all__ = ["FINGERPRINT", "CacheKeys", "content_hash", "make_keys", "samples_hash"]
@@ -52,7 +53,7 @@ class CacheKeys:
     kinds : mapping of str to Path
         Input name to the folder of its extractor; `FINGERPRINT` to that of the fingerprints.
     digests : mapping of str to bytes
-        Input name to the hash of extractor, libraries, probe and windows.
+        Input name to the hash of extractor, steps before it, libraries, probe and windows.
     altered : bytes
         Hash of what makes altered copies.
     recordings : Path
@@ -62,7 +63,7 @@ class CacheKeys:
     facts : Path
         Folder of what a run noted of audio files.
     windows : bytes
-        Hash of the windows.
+        Hash of the windows and of the steps before them, which say what is silent.
     """
 
     kinds: Mapping[str, Path]
@@ -190,9 +191,9 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
     folder : Path
         Of the cache.
     features : FeatureSet
-        Extractors, windows, sample rate; each extractor is probed.
+        Extractors, windows, sample rate and steps before them; each extractor is probed.
     registry : Registry
-        Says which distribution an extractor comes from. One that is not registered counts as other with every
+        Says which distribution a component comes from. One that is not registered counts as other with every
         change of its module.
     altered : str, optional
         Name of what makes altered copies, with its settings and versions.
@@ -204,6 +205,8 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
     """
     windows = features.segmentation
     cut = [windows.window_s, windows.hop_s, windows.short, windows.tail]
+    steps = [_entry("preprocessor", step, registry) for step in features.preprocess]
+    before = {"preprocess": steps, "stretch_s": STRETCH_S} if steps else {}
     kinds = {FINGERPRINT: folder / f"_fingerprints-{FINGERPRINT_VERSION}"}
     digests = {FINGERPRINT: _digest({"format": FORMAT, "fingerprint": FINGERPRINT_VERSION})}
     for key, extractor in features.extractors.items():
@@ -211,12 +214,13 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
         digests[key] = _digest(
             {
                 "format": FORMAT,
-                "feature": _entry(extractor, registry),
-                "libraries": library_versions({key: extractor}),
-                "probe": probe(extractor, features.sr),
+                "feature": _entry("feature", extractor, registry),
+                "libraries": library_versions({key: extractor}, preprocess=features.preprocess),
+                "probe": probe(extractor, features.sr, preprocess=features.preprocess),
                 "sr": features.sr,
                 "windows": cut,
                 "scope": features.scopes.get(key, "segment"),
+                **before,
             }
         )
     return CacheKeys(
@@ -226,7 +230,7 @@ def make_keys(folder: Path, features: FeatureSet, registry: Registry, *, altered
         recordings=folder / f"_recordings-{FORMAT}",
         decoding=_digest({"ser-toolkit": __version__, "sr": features.sr, "libraries": _decoders()}),
         facts=folder / f"_facts-{FORMAT}",
-        windows=_digest(cut),
+        windows=_digest([*cut, before] if before else cut),
     )
 
 
@@ -234,19 +238,19 @@ def _digest(value: Any) -> bytes:
     return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=_DIGEST).digest()
 
 
-def _entry(extractor: FeatureExtractor, registry: Registry) -> dict[str, Any]:
+def _entry(kind: Kind, component: Component, registry: Registry) -> dict[str, Any]:
     return {
-        "name": extractor.name,
-        "version": extractor.version,
-        "dist": _origin(type(extractor), extractor.name, registry),
-        "config": to_config(extractor),
+        "name": component.name,
+        "version": component.version,
+        "dist": _origin(kind, type(component), component.name, registry),
+        "config": to_config(component),
     }
 
 
-def _origin(cls: type, name: str, registry: Registry) -> str:
+def _origin(kind: Kind, cls: type, name: str, registry: Registry) -> str:
     """Distribution of a component, or its module and a hash of that."""
     try:
-        found = registry.find("feature", name)
+        found = registry.find(kind, name)
         if found.cls is cls:
             return found.dist
     except ComponentError:

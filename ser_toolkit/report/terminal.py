@@ -53,7 +53,7 @@ def training(result: TrainResult) -> RenderableType:
     notes.add_row("protocol", Text(result.protocol))
     if result.epochs:
         best = next(e for e in reversed(result.epochs) if e.best)
-        notes.add_row("epoch", f"{best.epoch} of {len(result.epochs)}, the best UA on the development speakers")
+        notes.add_row("epoch", f"{best.epoch} of {len(result.epochs)} is kept (training.select)")
     if result.test is None:
         notes.add_row(
             "caution", Text("no test part: the dev scores chose the epoch and are optimistic", style="yellow")

@@ -25,7 +25,7 @@ HEAVY = (
 )
 """Libraries to import where they are used and not with the plugin: every command loads every plugin."""
 
-_WITHOUT_TORCH = ("feature", "corpus")
+_WITHOUT_TORCH = ("feature", "corpus", "preprocessor")
 """Kinds whose contracts need no torch."""
 
 _LOAD = """
@@ -60,7 +60,8 @@ def check_plugin(name: str, registry: Registry) -> list[tuple[str, list[CheckRes
     UnknownComponentError
         If nothing is called so; names what there is, close matches, and plugins that failed.
     MissingTierError
-        If there is a model or a loss to check, and torch is not installed. Features and corpora are checked without.
+        If there is a model or a loss to check, and torch is not installed. Features, corpora and preprocessors are
+        checked without.
     """
     plugins = [p for p in registry.plugins if name == p.name or _normal(name) == _normal(p.dist)]
     chosen = [c for p in plugins for c in p.components]
@@ -141,6 +142,10 @@ def _contract(component: Registered, made: Any) -> list[CheckResult]:
         from ser_toolkit.testing.corpora import check_corpus
 
         return check_corpus(made)
+    if component.kind == "preprocessor":
+        from ser_toolkit.testing.preprocessors import check_preprocessor
+
+        return check_preprocessor(made)
     from ser_toolkit.testing.losses import check_loss
 
     return check_loss(made)

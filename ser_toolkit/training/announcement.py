@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.interfaces import ClassicalModel
+from ser_toolkit.training.spec_augment import axes_of
+from ser_toolkit.training.spectrogram_level import in_decibels
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from ser_toolkit.training.plan import Plan
 
 __all__ = ["check_alone", "device_name", "ignored_columns", "unused_settings"]
+
+_ON_THE_FLY = (
+    "freq_masks", "time_masks", "stretch", "shift_bands", "shift_frames", "level", "tilt", "noise", "mixup",
+    "vector_noise", "input_dropout",
+)  # fmt: skip
+"""Settings of ``[augment]`` that alter batches; nothing unless above 0."""
 
 
 def device_name(accelerator: Accelerator | None) -> str:
@@ -58,16 +66,21 @@ def unused_settings(plan: Plan, config: TrainConfig, utterances: Sequence[Uttera
         "training.sampling": training.sampling != "all",
         "training.soft_labels": training.soft_labels,
         "training.schedule": training.schedule != "constant",
-        "augment.freq_masks": augment.freq_masks,
-        "augment.time_masks": augment.time_masks,
-        "augment.vector_noise": augment.vector_noise,
-        "augment.input_dropout": augment.input_dropout,
+        "training.average": training.average != "none",
+        "training.clip_norm": training.clip_norm,
+        **{f"augment.{name}": getattr(augment, name) for name in _ON_THE_FLY},
+        "distill": config.distill is not None,
     }
     names = [name for name, value in given.items() if value]
     if isinstance(plan.model, ClassicalModel):
         return [f"{', '.join(names)}: do not apply to {plan.model.name}, for networks only"] if names else []
-    roles = [spec.role for spec in plan.features.specs().values()]
+    specs = plan.features.specs().values()
+    roles = [spec.role for spec in specs]
+    flat = (all(None in axes_of(spec) for spec in specs), "no input is a spectrogram")
+    no_decibels = (not any(map(in_decibels, specs)), "no input is a spectrogram in decibels")
     useless = {
+        **dict.fromkeys(("augment.stretch", "augment.shift_bands", "augment.shift_frames"), flat),
+        **dict.fromkeys(("augment.level", "augment.tilt", "augment.noise"), no_decibels),
         "training.soft_labels": (not any(u.votes for u in utterances), "the manifest has no votes (vote_<label>)"),
         "augment.freq_masks": ("image" not in roles, "no input is a spectrogram"),
         "augment.time_masks": (set(roles) <= {"vector"}, "no input has a time axis"),

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ser_toolkit.inference.collate import collate
+from ser_toolkit.training.sampling import epoch_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_toolkit.interfaces import FeatureSpec
+    from ser_toolkit.training.config import TrainingConfig
     from ser_toolkit.training.store import FeatureStore
 
 __all__ = ["Labelled", "batch_of", "logits_of"]
@@ -39,6 +41,8 @@ class Labelled:
         Names of the classes.
     votes : ndarray of float64, shape (n_utterances, n_classes), optional
         Shares of the raters' votes; rows sum to 1, or are NaN where nobody voted: the class counts then.
+    corpora : ndarray of int64, shape (n_utterances,), optional
+        Corpus of every utterance; default: all of one.
     """
 
     store: FeatureStore
@@ -46,6 +50,7 @@ class Labelled:
     classes: NDArray[np.int64]
     labels: tuple[str, ...]
     votes: NDArray[np.float64] | None = None
+    corpora: NDArray[np.int64] | None = None
 
     @property
     def owner(self) -> NDArray[np.int64]:
@@ -56,6 +61,11 @@ class Labelled:
     def truth(self) -> NDArray[np.int64]:
         """Class of each window."""
         return self.classes[self.owner]
+
+    def order(self, config: TrainingConfig, *, epoch: int) -> NDArray[np.int64]:
+        """Positions of the windows that an epoch sees; see `ser_toolkit.training.sampling.epoch_order`."""
+        corpora = None if self.corpora is None else self.corpora[self.owner]
+        return epoch_order(self.truth, sampling=config.sampling, seed=config.seed, epoch=epoch, corpora=corpora)
 
     @property
     def targets(self) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from ser_toolkit.errors import ConfigError, close_matches
 from ser_toolkit.training.settings import (
     AugmentConfig,
     CalibrationConfig,
+    DistillConfig,
     Settings,
     SplitConfig,
     Table,
@@ -31,6 +32,7 @@ __all__ = [
     "INPUT_NAMES",
     "AugmentConfig",
     "CalibrationConfig",
+    "DistillConfig",
     "SplitConfig",
     "TrainConfig",
     "TrainingConfig",
@@ -53,6 +55,8 @@ class TrainConfig(BaseModel):
         Labels to keep, in the order of the network's outputs; None keeps all of the manifest, sorted.
     sr : int
         Sample rate in Hz of all features.
+    preprocess : list of dict
+        Steps before features, in order, each the ``name`` of a preprocessor and its own settings.
     features : dict
         Input name to table: ``name`` of the extractor, optional ``scope``, and the extractor's own settings.
     model, loss : dict
@@ -67,6 +71,8 @@ class TrainConfig(BaseModel):
         Variations of the training recordings.
     calibration : CalibrationConfig
         Prediction sets.
+    distill : DistillConfig or None
+        Finished models to learn from; None: none.
     license : str
         Terms of the weights, stored in the model.
     """
@@ -78,6 +84,7 @@ class TrainConfig(BaseModel):
         | None
     ) = None
     sr: Annotated[int, Field(ge=4000, le=192_000)] = 16_000
+    preprocess: Annotated[list[Table], Field(max_length=8)] = []
     features: Annotated[dict[str, Table], Field(min_length=1, max_length=32)] = {
         "mel": {"name": "melspec"},
         "gemaps": {"name": "egemaps"},
@@ -89,6 +96,7 @@ class TrainConfig(BaseModel):
     training: TrainingConfig = TrainingConfig()
     augment: AugmentConfig = AugmentConfig()
     calibration: CalibrationConfig = CalibrationConfig()
+    distill: DistillConfig | None = None
     license: str = ""
 
     @model_validator(mode="after")
@@ -97,6 +105,7 @@ class TrainConfig(BaseModel):
             "model": self.model,
             "loss": self.loss,
             **{f"features.{k}": v for k, v in self.features.items()},
+            **{f"preprocess {i}": v for i, v in enumerate(self.preprocess, start=1)},
         }
         for where, table in tables.items():
             if not isinstance(table.get("name"), str):

@@ -13,8 +13,11 @@ import numpy as np
 from ser_toolkit.data.augment import augmentation_of
 from ser_toolkit.data.manifest import read_manifest
 from ser_toolkit.errors import ManifestError
+from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.training.audio_state import AudioState, check_audio, files_digest
 from ser_toolkit.training.store import FeatureStore, build_store, open_store
+from ser_toolkit.training.teachers import read_teachers
+from ser_toolkit.training.teaching import with_teachers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
     from ser_toolkit.data.manifest import Manifest, Utterance
     from ser_toolkit.features import FeatureSet
+    from ser_toolkit.plugin_registry import Registry
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.progress import Progress
 
@@ -94,6 +98,10 @@ class Dataset:
         classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
         return cls(manifest=manifest, utterances=utterances, labels=labels, classes=classes)
 
+    def corpora(self) -> NDArray[np.int64]:
+        """Corpus of each utterance, (n_utterances,), as numbers from 0 in the order of the corpora's names."""
+        return np.unique([u.corpus for u in self.utterances], return_inverse=True)[1].astype(np.int64)
+
     def votes(self) -> NDArray[np.float64]:
         """Shares of the raters' votes, (n_utterances, n_labels); rows of NaN where no rater voted for any label."""
         counts = np.array([[u.votes.get(label, 0.0) for label in self.labels] for u in self.utterances])
@@ -139,8 +147,11 @@ def extract(
     *,
     cache: FeatureCache | None,
     augmented: Collection[int] | None = None,
+    registry: Registry | None = None,
 ) -> FeatureStore:
     """Features of all utterances: those of an earlier attempt in `folder`, of the cache, or new ones.
+
+    What the teachers of the configuration need beside `features` is extracted too.
 
     Parameters
     ----------
@@ -151,7 +162,7 @@ def extract(
     features : FeatureSet
         Extractors and windows.
     config : TrainConfig
-        Workers and augmentation.
+        Workers, augmentation and teachers.
     progress : Progress
         Is told.
     accelerator : Accelerator or None
@@ -160,6 +171,8 @@ def extract(
         Shared by all runs.
     augmented : collection of int, optional
         Utterances that altered copies are made of; default: all.
+    registry : Registry, optional
+        Where the teachers' components are looked up; default: the installed plugins.
 
     Returns
     -------
@@ -173,6 +186,8 @@ def extract(
     ConfigError
         If the audio is not that of the earlier attempt.
     """
+    if config.distill and accelerator is not None:
+        features = with_teachers(features, read_teachers(config.distill, registry or default_registry()))
     if accelerator is None or accelerator.is_main_process:
         before = AudioState.load(folder.parent, folder.name)
         files = files_digest(data.utterances)

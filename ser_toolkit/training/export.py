@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-__all__ = ["TOLERANCE", "Export", "export"]
+__all__ = ["TOLERANCE", "Export", "clean", "export"]
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between the trained model and its export."""
@@ -104,7 +104,7 @@ def export(run_dir: str | Path, output: str | Path, *, registry: Registry | None
         features = checkpoint.read_samples(run_dir)
         proto = convert_network(network, recipe, features)
         expected = network_probabilities(network, recipe, features)
-    _clean(proto)
+    clean(proto)
     onnx.helper.set_model_props(proto, {METADATA_KEY: recipe.to_json()})
     with atomic.replacing(output) as temporary:
         temporary.write_bytes(proto.SerializeToString())
@@ -148,7 +148,7 @@ def _n_numbers(proto: onnx.ModelProto) -> int:
     return constants + sum(len(a.floats) for node in proto.graph.node for a in node.attribute)
 
 
-def _clean(proto: onnx.ModelProto) -> None:
+def clean(proto: onnx.ModelProto) -> None:
     """Drop what exporters note about this machine: stack traces and paths."""
     proto.doc_string = ""
     del proto.metadata_props[:]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ser_toolkit.errors import ConfigError, DeviceError, MissingTierError
 from ser_toolkit.training.checkpoint import Classifier
-from ser_toolkit.training.sampling import epoch_order
 from ser_toolkit.training.standardize import fit_standardization
+from ser_toolkit.training.teaching import teach, with_teachers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ser_toolkit.training.progress import Progress
     from ser_toolkit.training.splits import Part, Split
     from ser_toolkit.training.store import FeatureStore
+    from ser_toolkit.training.teachers import Teacher
 
     Logits = dict[Part, NDArray[np.floating[Any]]]
 
@@ -103,6 +104,8 @@ def fit_network(
     progress: Progress,
     *,
     votes: NDArray[np.float64] | None = None,
+    corpora: NDArray[np.int64] | None = None,
+    teachers: Sequence[Teacher] = (),
     logs: Path | None = None,
 ) -> tuple[dict[str, Any], Logits, tuple[Epoch, ...]]:
     """Train a network; can be called any number of times in a process, with one accelerator.
@@ -118,6 +121,10 @@ def fit_network(
         Is told of steps and epochs.
     votes : ndarray of float64, shape (n_utterances, n_classes), optional
         Shares of the raters' votes, which are learnt in place of the class; rows sum to 1, or are NaN: the class.
+    corpora : ndarray of int64, shape (n_utterances,), optional
+        Corpus of every utterance, for ``sampling = "corpus-balanced"``; default: all of one.
+    teachers : sequence of Teacher, optional
+        Finished models to learn from, as ``config.distill`` says.
     logs : Path, optional
         Where a tracker writes; default: ``tensorboard`` in `out`.
 
@@ -144,6 +151,7 @@ def fit_network(
     import torch
 
     from ser_toolkit.training.batches import Labelled, logits_of
+    from ser_toolkit.training.distillation import Distillation
     from ser_toolkit.training.loop import fit
     from ser_toolkit.training.network import StandardizedNetwork
 
@@ -157,6 +165,7 @@ def fit_network(
             classes=classes,
             labels=labels,
             votes=votes,
+            corpora=corpora,
         )
         for part in parts.counts()
     }
@@ -167,8 +176,19 @@ def fit_network(
         specs,
         fit_standardization(store, store.windows_of(parts.indices("train")), specs),
     )
-    truth = data["train"].truth
-    shown = truth[epoch_order(truth, sampling=training.sampling, seed=training.seed, epoch=1)]
+    shown = data["train"].truth[data["train"].order(training, epoch=1)]
+    distillation = None
+    if config.distill and teachers:
+        said = teach(
+            teachers,
+            with_teachers(plan.features, plan.teachers),
+            store,
+            data["train"].windows,
+            labels,
+            device=str(accelerator.device),
+            registry=plan.registry,
+        )
+        distillation = Distillation.of(said, config.distill)
     checkpoint = out / "work" / "last.pt"
     if accelerator.is_main_process:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +207,7 @@ def fit_network(
                 training,
                 accelerator,
                 augment=config.augment,
+                distillation=distillation,
                 checkpoint=checkpoint,
                 on_step=progress.step,
                 on_epoch=on_epoch,

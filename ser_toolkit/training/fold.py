@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from ser_toolkit.training.progress import Progress
     from ser_toolkit.training.splits import Part, Split
     from ser_toolkit.training.store import FeatureStore
+    from ser_toolkit.training.teachers import Teacher
 
-__all__ = ["FittedFold", "check_fold", "fit_fold"]
+__all__ = ["FittedFold", "check_fold", "fit_fold", "teachers_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,15 @@ class FittedFold:
         Empty for a classical model.
     calibration : Calibration
         Fitted on the development part.
+    teachers : tuple of Teacher
+        Those that it was learnt from.
     """
 
     weights: Any
     logits: dict[Part, NDArray[np.floating[Any]]]
     epochs: tuple[Epoch, ...]
     calibration: Calibration
+    teachers: tuple[Teacher, ...] = ()
 
 
 def check_fold(store: FeatureStore, parts: Split, classes: NDArray[np.int64], labels: Sequence[str]) -> None:
@@ -108,15 +112,29 @@ def fit_fold(
     ------
     SplitError
         See `check_fold`.
+    ConfigError
+        See `teachers_of`.
     """
     check_fold(store, parts, data.classes, data.labels)
+    teachers = teachers_of(plan, store, parts, data)
     weights: Any
     if accelerator is None:
         weights, logits, epochs = fit_classical(plan, store, parts, data.classes, config)
     else:
         votes = data.votes() if config.training.soft_labels else None
         weights, logits, epochs = fit_network(
-            plan, store, parts, data.classes, config, accelerator, folder, progress, votes=votes, logs=logs
+            plan,
+            store,
+            parts,
+            data.classes,
+            config,
+            accelerator,
+            folder,
+            progress,
+            votes=votes,
+            corpora=data.corpora(),
+            teachers=teachers,
+            logs=logs,
         )
     owner = store.owner[store.windows_of(parts.indices("dev"))]
     calibration = calibrate(
@@ -127,4 +145,20 @@ def fit_fold(
         config=config.calibration,
         fitted_on="development speakers",
     )
-    return FittedFold(weights=weights, logits=logits, epochs=epochs, calibration=calibration)
+    return FittedFold(weights=weights, logits=logits, epochs=epochs, calibration=calibration, teachers=teachers)
+
+
+def teachers_of(plan: Plan, store: FeatureStore, parts: Split, data: Dataset) -> tuple[Teacher, ...]:
+    """The models that teach in a split: of those of the plan, the ones that have not heard what it tests.
+
+    Raises
+    ------
+    ConfigError
+        If one that was given has, or of a cross-validation all have.
+    """
+    speakers = not plan.config.split.allow_speaker_overlap
+    return tuple(
+        teacher
+        for each in plan.teachers
+        for teacher in each.allowed(data.utterances, store.recordings, parts, speakers=speakers)
+    )

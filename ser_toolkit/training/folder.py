@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.dataset import Dataset
 
-__all__ = ["COMPONENTS", "changes_of", "new_folder", "prepare_folder", "refuse_full", "run_folder", "state_of"]
+__all__ = [
+    "COMPONENTS",
+    "changes_of",
+    "new_folder",
+    "prepare_folder",
+    "read_state",
+    "refuse_full",
+    "run_folder",
+    "state_of",
+]
 
 CONFIG = "config.json"
 
@@ -101,7 +110,7 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     """
     path, state = out / CONFIG, dict(state)
     if resume and path.is_file():
-        before = _read(path)
+        before = read_state(out)
         changed = []
         for key, value in state.items():
             old = before.get(key)
@@ -196,7 +205,20 @@ def _hint(resume: bool) -> str:
     return "it holds no run to resume" if resume else "give another --out, or go on with it: --resume"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_state(out: Path) -> dict[str, Any]:
+    """What a run or job was begun with; see `state_of`.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+
+    Raises
+    ------
+    ConfigError
+        If that cannot be read.
+    """
+    path = out / CONFIG
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

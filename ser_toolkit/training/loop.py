@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -17,21 +17,21 @@ from torch import nn
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import SplitError
-from ser_toolkit.training.batches import Labelled, batch_of, logits_of
+from ser_toolkit.training.alterations import Alterations, alterations_of
+from ser_toolkit.training.averaging import WeightAverage, average_of
+from ser_toolkit.training.batches import Labelled, logits_of
 from ser_toolkit.training.epochs import Epoch
-from ser_toolkit.training.input_dropout import input_dropout_of
+from ser_toolkit.training.lessons import Lessons
 from ser_toolkit.training.metrics import aggregate, score, softmax
 from ser_toolkit.training.network import StandardizedNetwork
-from ser_toolkit.training.sampling import epoch_order
 from ser_toolkit.training.schedule import learning_rate
 from ser_toolkit.training.selection import is_best, is_finished
-from ser_toolkit.training.spec_augment import spec_augment_of
-from ser_toolkit.training.vector_noise import vector_noise_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from ser_toolkit.training.config import AugmentConfig, TrainingConfig
+    from ser_toolkit.training.distillation import Distillation
 
 __all__ = ["Fit", "fit"]
 
@@ -58,6 +58,7 @@ def fit(
     accelerator: Accelerator,
     *,
     augment: AugmentConfig | None = None,
+    distillation: Distillation | None = None,
     checkpoint: Path,
     on_step: Callable[[int, int, int, float], None],
     on_epoch: Callable[[Epoch], None],
@@ -81,6 +82,8 @@ def fit(
         Device, precision, processes.
     augment : AugmentConfig, optional
         What is done to training batches on the fly.
+    distillation : Distillation, optional
+        What teachers say of the training windows.
     checkpoint : Path
         Written after each epoch, as a whole or not at all.
     on_step : callable
@@ -102,23 +105,12 @@ def fit(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, eps=1e-7, weight_decay=config.weight_decay)
     prepared, optimizer = accelerator.prepare(network, optimizer)
-    # accelerate patches the network's own forward for mixed precision; undone, so that evaluation is in float32, as
-    # the export is. Training has its autocast below, and the loss none.
+    # accelerate patches the network's own forward for mixed precision; undone, so that logits after training are in
+    # float32, as the export is. Epochs have their autocast below, and the loss none.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     loss.to(accelerator.device)
     if accelerator.scaler is not None:  # the accelerator may have trained another network before
         accelerator.scaler.load_state_dict(torch.amp.GradScaler().state_dict())
-    epochs: list[Epoch] = []
-    state: dict[str, torch.Tensor] = {}
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimizer.load_state_dict(saved["optimizer"])
-        if accelerator.scaler is not None and saved["scaler"]:
-            accelerator.scaler.load_state_dict(saved["scaler"])
-        epochs, state = [Epoch(**row) for row in saved["epochs"]], saved["best"]
-        for row in epochs:
-            on_epoch(row)
     # a last batch too small for batch normalization is left out; another order brings its windows in next time
     full, rest = divmod(len(train.windows), config.batch_size * world)
     steps = full + (rest >= 2 * world)
@@ -126,17 +118,33 @@ def fit(
         raise SplitError(
             f"{len(train.windows)} training windows are too few for batches of {config.batch_size}: add data"
         )
-    alterations = _alterations(network, augment, seed=config.seed) if augment else []
+    epochs: list[Epoch] = []
+    state: dict[str, torch.Tensor] = {}
+    average = average_of(network, config, steps=steps)
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        if accelerator.scaler is not None and saved["scaler"]:
+            accelerator.scaler.load_state_dict(saved["scaler"])
+        if average:
+            average.load(saved["average"])
+        epochs, state = [Epoch(**row) for row in saved["epochs"]], saved["best"]
+        for row in epochs:
+            on_epoch(row)
+    altered = alterations_of(network, augment, seed=config.seed) if augment else Alterations()
+    lessons = Lessons.of(train, altered, distillation)
     for number in range(len(epochs) + 1, config.epochs + 1):
         if is_finished(config, epochs):
             break
         began = time.perf_counter()
         train_loss, lr = _train_epoch(
-            prepared, network, optimizer, loss, train, config, accelerator, alterations, epochs, steps, on_step
+            prepared, network, optimizer, loss, train, config, accelerator, lessons, average, epochs, steps, on_step
         )
         shared: list[Epoch | None] = [None]
         if accelerator.is_main_process:
-            scores = _evaluate(network, loss, dev, config, accelerator)
+            with average.shown() if average else contextlib.nullcontext():
+                scores = _evaluate(network, loss, dev, config, accelerator)
             shared = [
                 Epoch(
                     epoch=number,
@@ -152,10 +160,12 @@ def fit(
         epoch = shared[0]
         epochs.append(epoch)
         if epoch.best:
-            state = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+            kept = average.weights if average else network.state_dict()
+            state = {k: v.detach().cpu().clone() for k, v in kept.items()}
         if accelerator.is_main_process:
             saved = {
                 "network": network.state_dict(),
+                "average": average.weights if average else {},
                 "optimizer": optimizer.state_dict(),
                 "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else {},
                 "epochs": [asdict(e) for e in epochs],
@@ -176,7 +186,8 @@ def _train_epoch(
     train: Labelled,
     config: TrainingConfig,
     accelerator: Accelerator,
-    alterations: Sequence[Callable[..., None]],
+    lessons: Lessons,
+    average: WeightAverage | None,
     past: Sequence[Epoch],
     steps: int,
     on_step: Callable[[int, int, int, float], None],
@@ -185,26 +196,31 @@ def _train_epoch(
     world, rank = accelerator.num_processes, accelerator.process_index
     number, step_size = len(past) + 1, config.batch_size * world
     torch.manual_seed((config.seed * 100_003 + number) * world + rank)
-    order = epoch_order(train.truth, sampling=config.sampling, seed=config.seed, epoch=number)
-    targets = torch.from_numpy(train.targets)
+    order = train.order(config, epoch=number)
     prepared.train()
     total, seen, lr = 0.0, 0, config.lr
     for step in range(steps):
         part = order[step * step_size : (step + 1) * step_size]
         rows = np.arange(rank, len(part) - len(part) % world, world)
         mine = part[rows]
-        where = {"epoch": number, "step": step, "rows": rows, "n_rows": len(part)}
-        alter = [functools.partial(alteration, **where) for alteration in alterations]
-        batch = batch_of(train, train.windows[mine], network.specs, accelerator.device, alter=alter)
+        batch, wanted, taught = lessons.batch(
+            mine, network.specs, accelerator.device, epoch=number, step=step, rows=rows, n_rows=len(part), rank=rank
+        )
         lr = learning_rate(config, past, step=step, steps=steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
         with accelerator.autocast():
             logits = next(iter(prepared(**batch).values()))
-        value = loss(logits, targets[mine].to(accelerator.device))
+        value = loss(logits, wanted)
+        if lessons.distillation and taught is not None:
+            value = lessons.distillation.mixed(value, logits, taught)
         accelerator.backward(value)
+        if config.clip_norm:
+            accelerator.clip_grad_norm_(prepared.parameters(), config.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
+        if average:
+            average.update(len(past) * steps + step)
         total += float(value.detach()) * len(mine)
         seen += len(mine)
         on_step(number, step + 1, steps, total / seen)
@@ -214,26 +230,12 @@ def _train_epoch(
     return total / seen, lr
 
 
-def _alterations(network: StandardizedNetwork, augment: AugmentConfig, *, seed: int) -> list[Callable[..., None]]:
-    """What changes training batches, told of the statistics that standardization uses."""
-    specs = network.specs
-    means = {key: network.get_buffer(f"mean_{key}").cpu().numpy() for key in specs}
-    scales = {key: network.get_buffer(f"scale_{key}").cpu().numpy() for key in specs}
-    found: list[Callable[..., None]] = []
-    if spec_augment := spec_augment_of(augment, seed=seed):
-        found.append(functools.partial(spec_augment, specs=specs, means=means))
-    if vector_noise := vector_noise_of(augment, seed=seed):
-        found.append(functools.partial(vector_noise, specs=specs, scales=scales))
-    if input_dropout := input_dropout_of(augment, seed=seed):
-        found.append(functools.partial(input_dropout, specs=specs, means=means))
-    return found
-
-
 def _evaluate(
     network: StandardizedNetwork, loss: nn.Module, dev: Labelled, config: TrainingConfig, accelerator: Accelerator
 ) -> dict[str, float]:
     """Loss per window, and scores at both levels, of the development part: fields of `Epoch`."""
-    logits = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
+    with accelerator.autocast():
+        logits = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
     with torch.inference_mode():
         dev_loss = float(
             loss(

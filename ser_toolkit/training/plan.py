@@ -22,6 +22,7 @@ from ser_toolkit.recipe import (
 )
 from ser_toolkit.recipe_components import entry_of, library_versions
 from ser_toolkit.training.stored_estimator import check_storable
+from ser_toolkit.training.teachers import Teachers, read_teachers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,8 @@ class Plan:
         The model.
     loss : Loss or None
         None for a classical model.
+    teachers : tuple of Teachers, optional
+        Finished models that a network learns from.
     """
 
     config: TrainConfig
@@ -58,6 +61,7 @@ class Plan:
     target: TargetSpec
     model: Any
     loss: Any
+    teachers: tuple[Teachers, ...] = ()
 
     @classmethod
     def make(cls, config: TrainConfig, labels: tuple[str, ...], registry: Registry) -> Plan:
@@ -89,6 +93,10 @@ class Plan:
             if scopes[key] not in ("segment", "recording"):
                 raise ConfigError(f"features.{key}.scope is {scopes[key]!r}; it takes 'segment' or 'recording'")
             extractors[key] = registry.create("feature", str(settings.pop("name")), settings)
+        steps = []
+        for table in config.preprocess:
+            settings = dict(table)
+            steps.append(registry.create("preprocessor", str(settings.pop("name")), settings))
         model_table, loss_table = dict(config.model), dict(config.loss)
         model = registry.create("model", str(model_table.pop("name")), model_table)
         loss = None
@@ -102,10 +110,12 @@ class Plan:
                 segmentation=config.segmentation(),
                 sr=config.sr,
                 scopes=scopes,  # type: ignore[arg-type]
+                preprocess=tuple(steps),
             ),
             target=TargetSpec(name="emotion", kind="class", labels=labels),
             model=model,
             loss=loss,
+            teachers=read_teachers(config.distill, registry) if loss else (),
         )
 
     def check(self, class_counts: Sequence[int]) -> Recipe:
@@ -150,6 +160,8 @@ class Plan:
                 extractor.sliding(
                     probe_signal(sr, window), sr, n_window=round(window * sr), n_hop=max(1, round(hop * sr))
                 )
+        for teacher in (model for each in self.teachers for model in each.models):
+            teacher.check(self.features, self.target.labels)
         try:
             return self.recipe()
         except ValidationError as error:
@@ -168,9 +180,11 @@ class Plan:
         Recipe
             With every setting, library versions, and a probe of each feature.
         """
-        extractors = self.features.extractors
+        extractors, steps = self.features.extractors, self.features.preprocess
         terms = [self.config.license or "terms of the weights not stated"]
-        terms += dict.fromkeys(e.license for e in extractors.values() if hasattr(e, "license"))
+        terms += [e.license for e in (*extractors.values(), *steps) if hasattr(e, "license")]
+        for teacher in (model for each in self.teachers for model in each.models):
+            terms += teacher.recipe.license.split("; ")
         features = {
             key: FeatureEntry(**entry_of(self.registry, "feature", e), scope=self.features.scopes[key])
             for key, e in extractors.items()
@@ -178,13 +192,14 @@ class Plan:
         return Recipe(
             targets=(Target(name=self.target.name, kind=self.target.kind, labels=self.target.labels),),
             sr=self.config.sr,
+            preprocess=tuple(ComponentEntry(**entry_of(self.registry, "preprocessor", step)) for step in steps),
             segments=self.features.segmentation,
             features=features,
             model=ComponentEntry(**entry_of(self.registry, "model", self.model)),
             loss=ComponentEntry(**entry_of(self.registry, "loss", self.loss)) if self.loss else None,
             calibration=calibration,
             training=training,
-            libraries=library_versions(extractors),
-            probe={key: probe(e, self.config.sr) for key, e in extractors.items()},
-            license="; ".join(terms),
+            libraries=library_versions(extractors, preprocess=steps),
+            probe={key: probe(e, self.config.sr, preprocess=steps) for key, e in extractors.items()},
+            license="; ".join(dict.fromkeys(terms)),
         )

@@ -17,7 +17,6 @@ from ser_toolkit.errors import ConfigError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
-from ser_toolkit.recipe import Training
 from ser_toolkit.training.announcement import check_alone, device_name, ignored_columns, unused_settings
 from ser_toolkit.training.checkpoint import RECIPE
 from ser_toolkit.training.config import TrainConfig, check_config
@@ -29,10 +28,10 @@ from ser_toolkit.training.guard import check_folds, mark
 from ser_toolkit.training.plan import Plan
 from ser_toolkit.training.progress import Progress, Silent
 from ser_toolkit.training.protocols import Folds, folds_of
-from ser_toolkit.training.results import PartScores, TrainResult, read_result, score_part, write_results
-from ser_toolkit.training.seen import encode_recordings, hash_speaker
+from ser_toolkit.training.results import TrainResult, read_result, score_part, write_results
 from ser_toolkit.training.split_file import write_split
-from ser_toolkit.training.splits import Part, Split
+from ser_toolkit.training.splits import Split
+from ser_toolkit.training.training_entry import training_entry
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -156,6 +155,7 @@ def _trained(
         accelerator,
         cache=cache,
         augmented=train_part,
+        registry=plan.registry,
     )
     parts = _guarded(data, folds, config, store)
     fitted = fit_fold(plan, store, parts, data, config, accelerator, out, progress)
@@ -210,7 +210,10 @@ def _result(
     return TrainResult(
         run_dir=out,
         recipe=plan.recipe(
-            calibration=fitted.calibration, training=_training_entry(parts, data, store, config, scored)
+            calibration=fitted.calibration,
+            training=training_entry(
+                parts, data, store, seed=config.training.seed, scored=scored, teachers=fitted.teachers
+            ),
         ),
         protocol=parts.protocol,
         dev=scored["dev"],
@@ -218,20 +221,4 @@ def _result(
         epochs=fitted.epochs,
         excluded={data.utterances[i].key: reason for i, reason in store.excluded.items()},
         warnings=warnings,
-    )
-
-
-def _training_entry(
-    parts: Split, data: Dataset, store: FeatureStore, config: TrainConfig, scored: Mapping[Part, PartScores]
-) -> Training:
-    seen = [*parts.indices("train"), *parts.indices("dev")]
-    speakers = sorted({data.utterances[i].speaker or "" for i in seen} - {""})
-    salt = data.manifest.sha256
-    return Training(
-        protocol=parts.protocol,
-        manifest_sha256=salt,
-        speakers=tuple(sorted(hash_speaker(s, salt=salt) for s in speakers)),
-        recordings=encode_recordings(store.recordings[i] for i in seen),
-        seed=config.training.seed,
-        metrics={part: s.to_json() for part, s in scored.items()},
     )

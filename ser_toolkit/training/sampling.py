@@ -16,7 +16,12 @@ _MIX, _DECK = 0xBA1A, 0xDEC4
 
 
 def epoch_order(
-    classes: NDArray[np.int64], *, sampling: Literal["all", "balanced"], seed: int, epoch: int
+    classes: NDArray[np.int64],
+    *,
+    sampling: Literal["all", "balanced", "corpus-balanced"],
+    seed: int,
+    epoch: int,
+    corpora: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Order of the training windows in one epoch, the same in every process.
 
@@ -24,14 +29,17 @@ def epoch_order(
     ----------
     classes : ndarray of int64, shape (n_windows,)
         Class of each training window.
-    sampling : {"all", "balanced"}
+    sampling : {"all", "balanced", "corpus-balanced"}
         ``"all"``: each window once. ``"balanced"``: as many windows, and of all classes that occur the same number,
         or one more of some where it does not divide. The windows of a class are dealt like cards, and shuffled again
         when all were dealt, over the epochs too: none comes a second time before each has come once.
+        ``"corpus-balanced"``: the same with the classes of each corpus in place of the classes.
     seed : int
         Of the draw.
     epoch : int
         From 1.
+    corpora : ndarray of int64, shape (n_windows,), optional
+        Corpus of each training window; default: one corpus.
 
     Returns
     -------
@@ -41,10 +49,13 @@ def epoch_order(
     n = len(classes)
     if sampling == "all":
         return np.random.default_rng([seed, epoch]).permutation(n)
-    present = np.unique(classes)
+    cells = classes
+    if sampling == "corpus-balanced" and corpora is not None:
+        cells = corpora * (classes.max() + 1) + classes
+    present = np.unique(cells)
     share, rest = divmod(n, len(present))
     dealt = [
-        _deal(np.flatnonzero(classes == k), share + (i < rest), seed=[seed, int(k)], epoch=epoch)
+        _deal(np.flatnonzero(cells == k), share + (i < rest), seed=[seed, int(k)], epoch=epoch)
         for i, k in enumerate(present)
     ]
     return np.random.default_rng([seed, epoch, _MIX]).permutation(np.concatenate(dealt))

@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-__all__ = ["AugmentConfig", "CalibrationConfig", "Settings", "SplitConfig", "Table", "TrainingConfig"]
+__all__ = ["AugmentConfig", "CalibrationConfig", "DistillConfig", "Settings", "SplitConfig", "Table", "TrainingConfig"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 Table = dict[str, JsonValue]
+
+Decibels = Annotated[float, Field(ge=-100, le=100)]
 
 
 class Settings(BaseModel):
@@ -74,17 +76,31 @@ class TrainingConfig(Settings):
         Learning rate of Adam.
     weight_decay : float
         Decoupled weight decay (AdamW); 0 is plain Adam.
-    schedule : {"constant", "cosine", "plateau"}
-        Learning rate over time: as it is; falling to nothing over all epochs as half a cosine; or halved after
-        `patience` / 3 epochs without a better development score.
+    clip_norm : float
+        Gradients whose Euclidean norm over all weights is larger are scaled down to it; 0 never.
+    schedule : {"constant", "cosine", "plateau", "one-cycle"}
+        Learning rate over time: as it is; falling to nothing over all epochs as half a cosine; halved after
+        `patience` / 3 epochs without a better development score; or rising from ``lr / 25`` and falling to nothing
+        with every step.
     warmup_epochs : float
-        Epochs over which the learning rate rises linearly from nothing.
-    sampling : {"all", "balanced"}
-        Each epoch sees every training window once; or as many windows, drawn so that all classes are as frequent.
+        Epochs over which the learning rate rises linearly from nothing; with ``"one-cycle"`` from ``lr / 25``, and 0
+        stands for 30 % of all epochs.
+    sampling : {"all", "balanced", "corpus-balanced"}
+        Each epoch sees every training window once; or as many windows, drawn so that all classes are as frequent, or
+        so that all classes of all corpora are.
+    average : {"none", "ema", "last"}
+        Whose weights are scored, chosen among and kept: those that the optimizer ended at; their exponential moving
+        average over the steps; or their mean over the steps of the last `average_epochs` epochs. Statistics of batch
+        normalization are averaged likewise.
+    average_decay : float
+        What ``"ema"`` keeps of the average at each step; less in the first steps.
+    average_epochs : int
+        Of ``"last"``.
     soft_labels : bool
         Learn from the shares of the raters' votes (``vote_<label>`` of the manifest) where there are any.
     mixed_precision : {"no", "fp16", "bf16"}
-        Passed to accelerate; the loss is always computed in float32.
+        Passed to accelerate; the loss is always computed in float32, and so are the scores and the calibration of the
+        finished model.
     tracker : {"none", "tensorboard"}
         Where accelerate logs losses and scores as well. ``evaluate`` has a folder of them for every fold.
     seed : int
@@ -101,9 +117,13 @@ class TrainingConfig(Settings):
     lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
     select: Literal["ua", "loss", "last"] = "ua"
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    clip_norm: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    schedule: Literal["constant", "cosine", "plateau", "one-cycle"] = "constant"
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    sampling: Literal["all", "balanced"] = "all"
+    sampling: Literal["all", "balanced", "corpus-balanced"] = "all"
+    average: Literal["none", "ema", "last"] = "none"
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    average_epochs: Annotated[int, Field(ge=1, le=100_000)] = 5
     soft_labels: bool = False
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     tracker: Literal["none", "tensorboard"] = "none"
@@ -131,6 +151,22 @@ class AugmentConfig(Settings):
         SpecAugment: masks per window and epoch, over bands and over frames of every spectrogram.
     freq_width, time_width : int
         Most bands and frames that one mask covers.
+    stretch : float
+        Most that time of a spectrogram is stretched or squeezed, relative to its length.
+    shift_bands : int
+        Most bands that a spectrogram is shifted by, up or down.
+    shift_frames : int
+        Most frames that a spectrogram is rotated by, to either side.
+    level : float
+        Most decibels that a spectrogram in decibels is made louder or softer by.
+    tilt : float
+        Most decibels by which the highest band is made louder and the lowest softer, or the other way round.
+    noise : float
+        Share of windows that get noise of a random colour, added to their spectrograms in decibels.
+    noise_snr_db : tuple of float
+        Least and largest ratio of speech to that noise in dB.
+    mixup : float
+        Both parameters of the beta distribution that says how much of another window is mixed into one; 0: none.
     vector_noise : float
         Standard deviation of Gaussian noise on every vector feature, in units of each value's own deviation.
     input_dropout : float
@@ -139,6 +175,7 @@ class AugmentConfig(Settings):
     References
     ----------
     Park et al., "SpecAugment", Interspeech 2019.
+    Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018.
     """
 
     waveform: Annotated[list[Table], Field(max_length=32)] = []
@@ -147,8 +184,51 @@ class AugmentConfig(Settings):
     freq_width: Annotated[int, Field(ge=1, le=10_000)] = 16
     time_masks: Annotated[int, Field(ge=0, le=100)] = 0
     time_width: Annotated[int, Field(ge=1, le=100_000)] = 40
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    shift_bands: Annotated[int, Field(ge=0, le=10_000)] = 0
+    shift_frames: Annotated[int, Field(ge=0, le=100_000)] = 0
+    level: Annotated[float, Field(ge=0, le=100)] = 0.0
+    tilt: Annotated[float, Field(ge=0, le=100)] = 0.0
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    noise_snr_db: tuple[Decibels, Decibels] = (0.0, 30.0)
+    mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
     vector_noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     input_dropout: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+
+    @model_validator(mode="after")
+    def _noise_has_a_range(self) -> AugmentConfig:
+        low, high = self.noise_snr_db
+        if low > high:
+            raise ValueError(f"noise_snr_db = [{low:g}, {high:g}]: the least ratio comes first")
+        return self
+
+
+class DistillConfig(Settings):
+    """Learning from finished models as well as from labels.
+
+    Parameters
+    ----------
+    teachers : list of str
+        Run folders, ``.onnx`` files, names of bundled models, and folders of ``evaluate``, of which those models teach
+        that have not heard what is tested. The mean of their calibrated probabilities is learnt.
+    weight : float
+        Share of what the teachers say in the loss; the rest is the loss of the labels.
+    temperature : float
+        Of both probabilities that are compared; above 1 the teachers' doubts count for more.
+
+    Notes
+    -----
+    With weight ``l`` and temperature ``T`` the loss is ``(1 - l) loss + l T^2 KL(p^T || q^T)``, ``p^T`` being the
+    teachers' probabilities raised to ``1 / T``, and ``q^T`` the network's.
+
+    References
+    ----------
+    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", arXiv 1503.02531, 2015.
+    """
+
+    teachers: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1, max_length=100)]
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.7
+    temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
 
 
 class CalibrationConfig(Settings):

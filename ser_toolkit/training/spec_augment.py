@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ser_toolkit.interfaces import FeatureSpec
     from ser_toolkit.training.config import AugmentConfig
 
-__all__ = ["SpecAugment", "spec_augment_of"]
+__all__ = ["SpecAugment", "axes_of", "spec_augment_of"]
 
 _STREAM = 0x5BEC
 """Keeps these random numbers apart from those that others draw from the same seed."""
@@ -80,7 +80,7 @@ class SpecAugment:
         """
         rng = np.random.default_rng([self.seed, epoch, step, _STREAM])
         for key, spec in specs.items():
-            band, frame = _axes(spec)
+            band, frame = axes_of(spec)
             x = batch[key]
             hidden = np.broadcast_to(means[key], x.shape[1:])
             for axis, masks, width in (
@@ -113,7 +113,7 @@ def spec_augment_of(config: AugmentConfig, *, seed: int) -> SpecAugment | None:
     )
 
 
-def _axes(spec: FeatureSpec) -> tuple[int | None, int | None]:
+def axes_of(spec: FeatureSpec) -> tuple[int | None, int | None]:
     """Axis of bands and axis of frames of a window, where there are such."""
     if spec.role == "vector":
         return None, None

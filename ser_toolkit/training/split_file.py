@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ser_toolkit.data.manifest import Utterance
     from ser_toolkit.training.protocols import Folds
 
-__all__ = ["read_split", "write_split"]
+__all__ = ["read_parts", "read_split", "write_split"]
 
 _COLUMNS = ("corpus", "file", "start", "end", "speaker", "emotion", "protocol", "seed")
 _FOLD = re.compile(r"fold (\d+): (.*)", re.DOTALL)
@@ -127,6 +127,33 @@ def read_split(path: Path, utterances: Sequence[Utterance], *, allow_speaker_ove
         warnings=(f"{unused} rows of {shown} are about utterances that are not there",) if unused else (),
         allow=allow_speaker_overlap,
     )
+
+
+def read_parts(path: Path) -> tuple[list[str], list[list[Part | None]]]:
+    """What a split file says of speakers and parts, row by row, without the utterances.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file as `write_split` writes it.
+
+    Returns
+    -------
+    speakers : list of str
+        Of each row; empty where not known.
+    folds : list of list of Part
+        Of each fold, the part of each row.
+
+    Raises
+    ------
+    SplitError
+        If it is no split file.
+    """
+    shown = display_path(path)
+    header, rows = _table(path, shown)
+    columns = [name for name in header if name not in _COLUMNS]
+    speakers = [cell_text(row.get("speaker", "")) for row in rows]
+    return speakers, [[_part(row[c], f"{shown}, column {c!r}") for row in rows] for c in columns]
 
 
 def _table(path: Path, shown: str) -> tuple[list[str], list[dict[str, str]]]:

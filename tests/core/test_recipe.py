@@ -135,7 +135,7 @@ HOSTILE = {
     "input name": (changed(["features"], {"a b": json.loads(make().to_json())["features"]["mel"]}), "features"),
     "escape sequence in a label": (changed(["targets", 0, "labels"], ["a", "\x1b[31mb"]), "control characters"),
     "same label twice": (changed(["targets", 0, "labels"], ["a", "a"]), "repeat"),
-    "preprocess": (changed(["preprocess"], [{"name": "x", "version": 1, "dist": "y"}]), "preprocess"),
+    "preprocess": (changed(["preprocess"], [{"name": "x", "version": 1, "dist": "y"}] * 9), "preprocess"),
     "two targets": (changed(["targets"], [json.loads(make().to_json())["targets"][0]] * 2), "one target"),
     "regression": (changed(["targets", 0, "kind"], "regression"), "one target of kind"),
 }

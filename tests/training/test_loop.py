@@ -22,9 +22,13 @@ from ser_toolkit_baselines.classical import Svm
 
 EVERYTHING = {
     "training": {
-        "epochs": 5, "schedule": "cosine", "warmup_epochs": 1, "sampling": "balanced", "select": "loss", "lr": 0.02,
+        "epochs": 5, "schedule": "cosine", "warmup_epochs": 1, "sampling": "corpus-balanced", "select": "loss",
+        "lr": 0.02, "average": "ema", "clip_norm": 0.5,
     },
-    "augment": {"freq_masks": 1, "freq_width": 3, "time_masks": 2, "time_width": 4},
+    "augment": {
+        "freq_masks": 1, "freq_width": 3, "time_masks": 2, "time_width": 4, "stretch": 0.1, "shift_bands": 1,
+        "shift_frames": 2, "level": 3, "tilt": 2, "mixup": 0.3, "vector_noise": 0.1, "input_dropout": 0.1,
+    },
 }  # fmt: skip
 
 
@@ -57,7 +61,16 @@ def accelerator():
 def run(material, accelerator, out, config, *, plan=None, progress=None, votes=None):
     store, parts, classes = material
     return fit_network(
-        plan or plan_of(config), store, parts, classes, config, accelerator, out, progress or Silent(), votes=votes
+        plan or plan_of(config),
+        store,
+        parts,
+        classes,
+        config,
+        accelerator,
+        out,
+        progress or Silent(),
+        votes=votes,
+        corpora=np.arange(len(classes)) % 3,
     )
 
 
@@ -79,10 +92,17 @@ def test_a_small_network_learns(material, accelerator, tmp_path):
     assert state["mean_image"].shape == (1, 8, 1)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
-@pytest.mark.parametrize("stopped_after", [1, 3])
-def test_resume_with_everything_on_is_exact(material, accelerator, tmp_path, schedule, stopped_after):
-    config = configure(**{**EVERYTHING, "training": {**EVERYTHING["training"], "schedule": schedule, "patience": 3}})
+@pytest.mark.parametrize(
+    ("stopped_after", "changed"),
+    [
+        (1, {"schedule": "cosine"}),
+        (3, {"schedule": "plateau", "average": "none"}),
+        (2, {"schedule": "one-cycle"}),
+        (3, {"schedule": "one-cycle", "warmup_epochs": 0, "average": "last", "average_epochs": 3, "select": "last"}),
+    ],
+)
+def test_resume_with_everything_on_is_exact(material, accelerator, tmp_path, stopped_after, changed):
+    config = configure(**{**EVERYTHING, "training": {**EVERYTHING["training"], "patience": 3, **changed}})
     plan = plan_of(config, model=TinyModel(dropout=0.3))
     state, logits, epochs = run(material, accelerator, tmp_path / "whole", config, plan=plan)
     with pytest.raises(Stop):
@@ -96,20 +116,55 @@ def test_resume_with_everything_on_is_exact(material, accelerator, tmp_path, sch
 def test_each_setting_changes_the_weights_and_none_does_not(material, accelerator, tmp_path):
     plain, *_ = run(material, accelerator, tmp_path / "plain", configure(training={"epochs": 2}))
     explicit = {"schedule": "constant", "warmup_epochs": 0, "sampling": "all", "select": "ua", "epochs": 2}
-    neutral = configure(training=explicit, augment={"freq_masks": 0})
+    neutral = configure(training={**explicit, "average": "none", "clip_norm": 0}, augment={"freq_masks": 0, "mixup": 0})
     assert same(plain, run(material, accelerator, tmp_path / "neutral", neutral)[0])
     settings = [
         {"training": {"schedule": "cosine"}},
         {"training": {"warmup_epochs": 1}},
+        {"training": {"schedule": "one-cycle"}},
         {"training": {"sampling": "balanced"}},
+        {"training": {"sampling": "corpus-balanced"}},
+        {"training": {"average": "ema"}},
+        {"training": {"average": "last"}},
+        {"training": {"clip_norm": 0.01}},
         {"training": {"seed": 1}},
-        {"augment": {"freq_masks": 1, "freq_width": 4}},
-        {"augment": {"time_masks": 1, "time_width": 4}},
+        *({"augment": {name: value}} for name, value in EVERYTHING["augment"].items() if "width" not in name),
     ]
+    seen = [plain]
     for i, tables in enumerate(settings):
         training = {"epochs": 2, "select": "last", **tables.pop("training", {})}
         config = configure(training=training, **tables)
-        assert not same(plain, run(material, accelerator, tmp_path / str(i), config)[0]), config
+        state, *_ = run(material, accelerator, tmp_path / str(i), config)
+        assert not any(same(state, other) for other in seen), config
+        seen.append(state)
+
+
+def test_the_average_is_what_is_scored_and_kept(material, accelerator, tmp_path):
+    plain = {"epochs": 3, "select": "last", "lr": 0.02}
+    states, losses = {}, {}
+    for average in ("none", "last"):
+        config = configure(training={**plain, "average": average, "average_epochs": 1})
+        states[average], logits, epochs = run(material, accelerator, tmp_path / average, config)
+        losses[average] = [(e.train_loss, e.dev_loss) for e in epochs]
+        store, parts, classes = material
+        truth = torch.from_numpy(classes[store.owner[store.windows_of(parts.indices("dev"))]])
+        dev_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits["dev"]), truth))
+        assert epochs[-1].dev_loss == pytest.approx(dev_loss, rel=1e-5)
+    assert [e[0] for e in losses["none"]] == [e[0] for e in losses["last"]]  # the optimizer is not touched
+    assert losses["none"][:2] == losses["last"][:2]
+    assert losses["none"][2][1] != losses["last"][2][1]
+    assert not same(states["none"], states["last"])
+
+
+def test_gradients_are_clipped_to_a_norm(material, accelerator, tmp_path):
+    """Adam moves by about its rate however small gradients are, unless they are as small as its epsilon."""
+    config = configure(training={"epochs": 1, "clip_norm": 1e-9, "select": "last", "lr": 0.01})
+    clipped, *_ = run(material, accelerator, tmp_path / "clipped", config)
+    torch.manual_seed(config.training.seed)
+    plan = plan_of(config)
+    initial = plan.model.build(plan.features.specs(), [plan.target]).state_dict()
+    moved = max(float((clipped[f"network.{k}"] - v).abs().max()) for k, v in initial.items())
+    assert 0 < moved < 0.002
 
 
 def test_masks_never_touch_what_is_held_out(material, accelerator, tmp_path):

@@ -44,3 +44,23 @@ def test_seed_and_epoch_decide(sampling):
 def test_a_balanced_epoch_is_mixed():
     order = CLASSES[epoch_order(CLASSES, sampling="balanced", seed=0, epoch=1)]
     assert len(set(order[:25].tolist())) == 4
+
+
+CORPORA = np.tile([0, 0, 0, 1, 2], 20)  # corpus 1 and 2 have a fifth each
+
+
+def test_classes_of_corpora_are_equally_frequent():
+    order = epoch_order(CLASSES, sampling="corpus-balanced", seed=5, epoch=1, corpora=CORPORA)
+    cells, before = np.unique(CORPORA * 10 + CLASSES, return_counts=True)
+    drawn, counts = np.unique((CORPORA * 10 + CLASSES)[order], return_counts=True)
+    assert np.array_equal(drawn, cells)
+    assert before.min() == 1
+    assert set(counts) == {100 // len(cells), 100 // len(cells) + 1}
+    assert len(order) == 100
+
+
+def test_one_corpus_is_balanced_by_class():
+    balanced = epoch_order(CLASSES, sampling="balanced", seed=5, epoch=2)
+    for corpora in (None, np.zeros(100, np.int64)):
+        same = epoch_order(CLASSES, sampling="corpus-balanced", seed=5, epoch=2, corpora=corpora)
+        assert np.array_equal(same, balanced)

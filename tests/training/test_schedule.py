@@ -6,6 +6,7 @@ import itertools
 import math
 
 import pytest
+import torch
 
 from ser_toolkit.training.config import TrainingConfig
 from ser_toolkit.training.epochs import Epoch
@@ -54,6 +55,29 @@ def test_cosine_begins_after_warm_up():
     assert given[9] == pytest.approx(1.0)
     assert given[15] == pytest.approx(0.5)
     assert all(a < b for a, b in itertools.pairwise(given[:10]))
+
+
+@pytest.mark.parametrize(("warmup_epochs", "share"), [(0, 0.3), (4, 0.4)])
+def test_one_cycle_is_that_of_torch(warmup_epochs, share):
+    config = TrainingConfig(epochs=10, lr=2.0, schedule="one-cycle", warmup_epochs=warmup_epochs)
+    cycles = {}
+    for anneal in ("linear", "cos"):
+        optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 2.0, total_steps=10 * STEPS, pct_start=share, anneal_strategy=anneal
+        )
+        cycles[anneal] = []
+        for _ in range(10 * STEPS):
+            cycles[anneal].append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            cycle.step() if len(cycles[anneal]) < 10 * STEPS else None
+    top = round(share * 10 * STEPS)
+    assert rates(config) == pytest.approx(cycles["linear"][:top] + cycles["cos"][top:])
+
+
+def test_one_cycle_of_a_single_step_is_the_rate():
+    config = TrainingConfig(epochs=1, lr=2.0, schedule="one-cycle")
+    assert learning_rate(config, [], step=0, steps=1) == 2.0
 
 
 def test_a_warm_up_that_never_ends_is_refused():

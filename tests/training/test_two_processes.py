@@ -19,9 +19,15 @@ TESTS = Path(__file__).parents[1]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 SETTINGS = {
-    "training": {"epochs": 4, "schedule": "cosine", "warmup_epochs": 1, "sampling": "balanced", "select": "loss"},
-    "augment": {"freq_masks": 1, "freq_width": 3, "time_masks": 2, "time_width": 4},
-}
+    "training": {
+        "epochs": 4, "schedule": "one-cycle", "sampling": "corpus-balanced", "select": "loss", "average": "ema",
+        "clip_norm": 0.5,
+    },
+    "augment": {
+        "freq_masks": 1, "freq_width": 3, "time_masks": 2, "time_width": 4, "stretch": 0.1, "shift_bands": 1,
+        "shift_frames": 2, "level": 3, "tilt": 2,
+    },
+}  # fmt: skip
 
 
 def start(command) -> subprocess.Popen[str]:
@@ -72,7 +78,7 @@ def test_the_command_in_two_processes_ends_near_one(tiny_corpus, tmp_path):
         '[features.mel]\nname = "melspec"\nn_mels = 32\nhop_length = 512\n'
         "[model]\nfilters = [4, 4, 8, 8, 16]\nmfep_dense = [16]\nerp = [16]\n[segments]\nwindow_s = 1.5\n"
         '[loss]\nname = "cross-entropy"\n'
-        '[training]\nepochs = 6\nlr = 0.003\nworkers = 1\nsampling = "balanced"\nselect = "last"\n'
+        '[training]\nepochs = 5\nlr = 0.003\nworkers = 1\nsampling = "balanced"\nselect = "last"\n'
         "[augment]\nfreq_masks = 1\nfreq_width = 6\ntime_masks = 1\ntime_width = 10\n"
     )
     runs = {"one": ([sys.executable], 8), "two": (TORCHRUN, 4)}
