@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ser_toolkit.evaluation.evaluation import evaluate
 from ser_toolkit.evaluation.job import Job, read_dataset
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
     from ser_toolkit.evaluation.predictions import Predictions
     from ser_toolkit.evaluation.results import Evaluation
+    from ser_toolkit.training.dataset import Dataset
+    from ser_toolkit.training.protocols import Folds
     from ser_toolkit.training.store import FeatureStore
 
 __all__ = ["CrossValidation", "cross_validate"]
@@ -45,6 +47,12 @@ class CrossValidation:
         Hash of the split.
     network : bool
         Whether a network was fitted; else a classical learner, which has no loss.
+    data : Dataset
+        The utterances.
+    folds : Folds
+        Which of them each fold was fitted to and tested on.
+    excluded : mapping of int to str
+        Utterances that could not be used, and why.
     """
 
     out: Path
@@ -53,6 +61,9 @@ class CrossValidation:
     evaluation: Evaluation
     digest: str
     network: bool
+    data: Dataset
+    folds: Folds
+    excluded: Mapping[int, str]
 
     def about(self) -> dict[str, str]:
         """Lines for a report: what was fitted on what."""
@@ -76,6 +87,7 @@ def cross_validate(
     progress: JobProgress | None = None,
     registry: Registry | None = None,
     cache: FeatureCache | None = None,
+    models: Literal["drop", "keep", "need"] = "keep",
 ) -> CrossValidation:
     """Score a configuration on speakers that its models have not heard.
 
@@ -101,6 +113,9 @@ def cross_validate(
         Where components come from; default: the installed plugins.
     cache : FeatureCache, optional
         Features of earlier runs; default: none.
+    models : {"drop", "keep", "need"}, optional
+        Whether recipe and weights of every fold are kept in ``folds/seed-SEED-fold-NUMBER``, which the noise bench
+        needs; ``"need"``: finished folds that lack theirs are fitted again.
 
     Returns
     -------
@@ -124,7 +139,7 @@ def cross_validate(
     with job.begun({"model": plan.check(job.counts())}, resume=resume):
         job.announce(progress, plan)
         store: FeatureStore | None = None
-        known = job.remembered() if is_finished(out / "folds", data, job.folds, chosen) else None
+        known = job.remembered() if is_finished(out / "folds", data, job.folds, chosen, models=models) else None
         if known is None:
             store = job.features(plan, progress, cache=cache)
             job, excluded = job.guarded(store), store.excluded
@@ -142,6 +157,7 @@ def cross_validate(
             progress,
             main=job.main,
             excluded=excluded,
+            models=models,
         )
         job.end()
     predictions = replace(predictions, notes=tuple(dict.fromkeys((*job.folds.warnings, *predictions.notes))))
@@ -152,4 +168,7 @@ def cross_validate(
         evaluation=evaluate(predictions),
         digest=job.folds.digest,
         network=network,
+        data=data,
+        folds=job.folds,
+        excluded=excluded,
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ser_toolkit.plugin_registry import Registry
     from ser_toolkit.training.store import FeatureStore
 
-__all__ = ["evaluate_model"]
+__all__ = ["evaluate_model", "opened_model"]
 
 BATCH = 64
 """Windows that the model sees at a time."""
@@ -100,7 +100,7 @@ def evaluate_model(
     """
     given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
     manifest = read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern)
-    with _opened(model, device=device, hop_s=hop_s, registry=registry) as (opened, name):
+    with opened_model(model, device=device, hop_s=hop_s, registry=registry) as (opened, name):
         utterances, notes = _labelled(manifest, opened, emotions)
         speakers = overlap_of_speakers(opened.recipe, utterances)
         wanted, _ = keep(len(utterances), speakers, seen=seen, name=name)  # refused before anything is decoded
@@ -147,10 +147,23 @@ def evaluate_model(
 
 
 @contextlib.contextmanager
-def _opened(
+def opened_model(
     model: str | Path | Model, *, device: str, hop_s: float | Literal["window"] | None, registry: Registry | None
 ) -> Iterator[tuple[Model, str]]:
-    """The model and its name."""
+    """Open a finished model.
+
+    Parameters
+    ----------
+    model, device, hop_s, registry
+        As for `evaluate_model`.
+
+    Yields
+    ------
+    Model
+        Valid inside the ``with`` block.
+    str
+        Its name for reports.
+    """
     if isinstance(model, Model):
         if hop_s is not None:
             raise ConfigError("hop_s belongs to opening a model: Model.open(..., hop_s=...)")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ser_toolkit.errors import ModelError, SplitError
 from ser_toolkit.evaluation.job_progress import FoldDone, JobProgress
 from ser_toolkit.evaluation.overlap import counted, some
 from ser_toolkit.evaluation.predictions import Item, Predictions, concatenate
+from ser_toolkit.training.checkpoint import RECIPE, save_run
 from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold
 from ser_toolkit.training.metrics import score
 from ser_toolkit.training.progress import Silent
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from ser_toolkit.training.protocols import Fold, Folds
     from ser_toolkit.training.store import FeatureStore
 
-__all__ = ["is_finished", "run_folds"]
+    Models = Literal["drop", "keep", "need"]
+
+__all__ = ["fold_file", "is_finished", "model_folder", "run_folds"]
 
 
 def run_folds(
@@ -48,6 +51,7 @@ def run_folds(
     before: int = 0,
     total: int | None = None,
     excluded: Mapping[int, str] | None = None,
+    models: Models = "drop",
 ) -> Predictions:
     """Fit every fold with every seed and collect what each model says about its test part.
 
@@ -77,6 +81,9 @@ def run_folds(
         Folds of the job that came before these, and of the whole job.
     excluded : mapping of int to str, optional
         Utterances that could not be used, and why; default: those of the store.
+    models : {"drop", "keep", "need"}, optional
+        Whether each fold's recipe and weights are kept, in the folder of `model_folder`; ``"need"``: a fold that was
+        finished without is fitted again.
 
     Returns
     -------
@@ -100,10 +107,14 @@ def run_folds(
         seeded = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
         for i, fold in enumerate(folds.folds):
             number = before + len(done) + 1
-            name = f"seed-{seed}-fold-{i + 1}"
-            path, work = folder / f"{name}.parquet", folder / name
+            name = fold_file(seed, i)
+            path, work = folder / f"{name}.parquet", model_folder(folder, seed, i)
             began, seconds, epochs = time.perf_counter(), 0.0, 0
             predictions = _finished(path, data)
+            if models == "need" and predictions is not None and not (work / RECIPE).is_file():
+                predictions = None
+                if main:
+                    progress.caution(f"{fold.name}, seed {seed}: its model was not kept, and is fitted again")
             if accelerator is not None:
                 accelerator.wait_for_everyone()  # all processes have looked before one of them writes
             if predictions is None:
@@ -124,8 +135,11 @@ def run_folds(
                 predictions = _predictions(fitted, store, data, folds, fold, seed=seed)
                 epochs, seconds = len(fitted.epochs), time.perf_counter() - began
                 if main:
+                    if models != "drop":
+                        work.mkdir(exist_ok=True)
+                        save_run(work, plan.recipe(calibration=fitted.calibration), fitted.weights)
                     predictions.save(path)
-                    shutil.rmtree(work, ignore_errors=True)
+                    shutil.rmtree(work if models == "drop" else work / "work", ignore_errors=True)
                 if accelerator is not None:
                     accelerator.wait_for_everyone()
                     accelerator.free_memory()
@@ -149,12 +163,22 @@ def run_folds(
     return replace(concatenate(done), notes=_lost(folds, data, reasons))
 
 
-def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int]) -> bool:
-    """Whether a folder has the predictions of every fold and seed.
+def fold_file(seed: int, fold: int) -> str:
+    """Name of what is kept of a fold, which counts from 0: ``seed-0-fold-1``."""
+    return f"seed-{seed}-fold-{fold + 1}"
+
+
+def model_folder(folder: Path, seed: int, fold: int) -> Path:
+    """Where `run_folds` keeps recipe and weights of a fold, which counts from 0."""
+    return folder / fold_file(seed, fold)
+
+
+def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int], *, models: Models = "drop") -> bool:
+    """Whether a folder has the predictions of every fold and seed, and the models if they are needed.
 
     Parameters
     ----------
-    folder, data, folds, seeds
+    folder, data, folds, seeds, models
         As for `run_folds`.
 
     Returns
@@ -163,7 +187,8 @@ def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int])
         True if `run_folds` has nothing to fit.
     """
     return all(
-        _finished(folder / f"seed-{seed}-fold-{i + 1}.parquet", data) is not None
+        _finished(folder / f"{fold_file(seed, i)}.parquet", data) is not None
+        and (models != "need" or (model_folder(folder, seed, i) / RECIPE).is_file())
         for seed in seeds
         for i in range(len(folds.folds))
     )

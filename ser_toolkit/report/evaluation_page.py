@@ -14,17 +14,26 @@ from ser_toolkit.errors import OutputError
 from ser_toolkit.report import numbers
 from ser_toolkit.report.evaluation_figures import pictures, shown_rows
 from ser_toolkit.report.markdown import escape
+from ser_toolkit.report.noise import write_noise
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from ser_toolkit.evaluation.comparison import Comparison
     from ser_toolkit.evaluation.results import Evaluation
+    from ser_toolkit.noise.scores import NoiseScores
 
 __all__ = ["environment", "write_comparison", "write_page", "write_report"]
 
 
-def write_report(evaluation: Evaluation, folder: Path, *, title: str, about: Mapping[str, str]) -> None:
+def write_report(
+    evaluation: Evaluation,
+    folder: Path,
+    *,
+    title: str,
+    about: Mapping[str, str],
+    noise: NoiseScores | None = None,
+) -> None:
     """Write ``evaluation.json``, ``report.md``, ``report.html`` and the pictures.
 
     The HTML page holds its pictures and needs no network.
@@ -39,6 +48,8 @@ def write_report(evaluation: Evaluation, folder: Path, *, title: str, about: Map
         Heading.
     about : mapping of str to str
         Lines below the heading: model, data, date. Any text; it is escaped.
+    noise : NoiseScores, optional
+        Of a noise bench: a section of the report, ``noise.json``, ``noise.csv`` and ``noise.png``.
 
     Raises
     ------
@@ -49,10 +60,13 @@ def write_report(evaluation: Evaluation, folder: Path, *, title: str, about: Map
     drawn = pictures(evaluation)
     for picture in drawn:
         atomic.write_bytes(folder / f"{picture.name}.png", picture.png)
+    if noise is not None:
+        drawn += (write_noise(noise, folder),)
     filled = {
         "e": evaluation,
         "title": title,
         "about": dict(about),
+        "noise": noise,
         "pictures": {picture.name: picture for picture in drawn},
         "version": __version__,
     }
@@ -120,6 +134,7 @@ def environment(*, html: bool) -> Environment:
         "p": numbers.p,
         "metric": numbers.metric,
         "between": numbers.between,
+        "between_points": numbers.between_points,
         "spread": numbers.spread,
         "shown": shown_rows,
         "inline": inline_picture,

@@ -34,6 +34,7 @@ MEANINGS = {
     "quiet": "a very low level",
     "short": "shorter than a window, and repeated to its length",
     "silent parts": "some of it is silence",
+    "parts without speech": "nobody speaks in some of it",
     "too short": "not enough sound for an answer",
     "no speech": "silence, or no voice in it",
     "missing": "no such file or folder",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ser_toolkit.evaluation.results import Estimate, Spread
 
-__all__ = ["between", "metric", "p", "percent", "points", "spread", "three"]
+__all__ = ["between", "between_points", "metric", "p", "percent", "points", "spread", "three"]
 
 _NAMES = {"ua": "UA (macro recall)", "wa": "WA (accuracy)", "f1": "macro F1"}
 
@@ -42,6 +42,13 @@ def between(estimate: Estimate | None) -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return "-"
     return f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def between_points(estimate: Estimate) -> str:
+    """``+1.3 to +4.0`` of a share, or a dash where undefined."""
+    if estimate.low is None or estimate.high is None:
+        return "-"
+    return f"{points(estimate.low)} to {points(estimate.high)}"
 
 
 def spread(value: Spread | None) -> str:

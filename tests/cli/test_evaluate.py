@@ -29,6 +29,7 @@ MELFUN += [
     "--set",
     "training.workers=1",
     "--no-cache",
+    "--no-keep-models",
 ]
 
 

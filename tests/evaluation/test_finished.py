@@ -21,7 +21,7 @@ from ser_toolkit.training.results import read_result
 
 @pytest.fixture(scope="module")
 def model(tiny_model) -> Model:
-    return Model.open(tiny_model, device="cpu")
+    return Model.open(tiny_model, device="cpu", speech="off")
 
 
 @pytest.fixture(scope="module")

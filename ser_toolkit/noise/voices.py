@@ -1,0 +1,60 @@
+"""Whose voices babble is made of: never the tested person's, never of training."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_toolkit.noise.generators import MOST_TALKERS
+
+if TYPE_CHECKING:
+    from ser_toolkit.data.manifest import Utterance
+
+__all__ = ["voices_for"]
+
+
+def voices_for(
+    utterance: Utterance, tested: Sequence[Utterance], more: Sequence[Utterance] = (), *, seed: int = 0
+) -> tuple[Utterance, ...]:
+    """Recordings of other people to be heard behind a tested one.
+
+    Parameters
+    ----------
+    utterance : Utterance
+        The tested one.
+    tested : sequence of Utterance
+        All that the same model is tested on; voices come from here first.
+    more : sequence of Utterance, optional
+        Further ones that the model was not fitted to; they are used where `tested` has too few.
+    seed : int, optional
+        Of the choice.
+
+    Returns
+    -------
+    tuple of Utterance
+        At most eight, of other speakers; where the speaker is not known, of other files. The same for the same
+        arguments. Empty if there are none.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(repr((utterance.key, utterance.start_s)).encode())])
+    found: list[Utterance] = []
+    for group in (tested, more):
+        for other in _shuffled(group, rng):
+            if len(found) == MOST_TALKERS:
+                return tuple(found)
+            if _is_other(other, utterance):
+                found.append(other)
+    return tuple(found)
+
+
+def _shuffled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Iterator[Utterance]:
+    for i in rng.permutation(len(utterances)).tolist():
+        yield utterances[i]
+
+
+def _is_other(other: Utterance, utterance: Utterance) -> bool:
+    if utterance.speaker is None:
+        return other.file != utterance.file
+    return other.speaker is not None and (other.corpus, other.speaker) != (utterance.corpus, utterance.speaker)
