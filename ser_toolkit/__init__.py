@@ -5,7 +5,7 @@ Importing this package loads pluggy and nothing else; the functions below import
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
@@ -33,7 +33,7 @@ hookimpl = pluggy.HookimplMarker("ser_toolkit")
 """Marks a plugin's implementation of a hook."""
 
 
-def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
+def load(model: str | Path | None = None, *, device: str = "auto", speech: Literal["auto", "off"] = "auto") -> Model:
     """Open a trained model.
 
     Parameters
@@ -42,6 +42,8 @@ def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
         An exported ``.onnx`` file, or the name of a bundled model; default: the bundled model.
     device : str, optional
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    speech : {"auto", "off"}, optional
+        Whether windows in which nobody speaks are left out.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def load(model: str | Path | None = None, *, device: str = "auto") -> Model:
     """
     from ser_toolkit.inference.model import Model
 
-    return Model.open(model, device=device)
+    return Model.open(model, device=device, speech=speech)
 
 
 def analyze(paths: Iterable[str | Path] | str | Path, *, options: Options | None = None) -> Iterator[FileResult]:

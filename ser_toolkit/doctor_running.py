@@ -158,11 +158,11 @@ def model(*, device: str) -> list[Check]:
     checks = []
     try:
         try:
-            opened = Model.open(device=device)
+            opened = Model.open(device=device, speech="off")
         except DeviceError as error:
             says = f"does not open on {device} (see devices), so it is tried on the CPU"
             checks.append(Check(name=bundled.DEFAULT, status="problem", says=says, details={"reason": str(error)}))
-            opened = Model.open(device="cpu")
+            opened = Model.open(device="cpu", speech="off")
     except SerToolkitError as error:
         return [*checks, Check(name=bundled.DEFAULT, status="problem", says=str(error))]
     fallback = " (a GPU would be taken if it ran)" if opened.session.fallback else ""
@@ -174,7 +174,7 @@ def model(*, device: str) -> list[Check]:
             details={"device": opened.device, "fallback": opened.session.fallback, "labels": list(opened.labels)},
         )
     )
-    for probe in check_probes(opened.recipe, opened.features.extractors):
+    for probe in check_probes(opened.recipe, opened.features.extractors, preprocess=opened.features.preprocess):
         computed = f"{probe.extractor} gives the same numbers as where the model was trained"
         changed = f" ({', '.join(probe.changed)} makes no difference)" if probe.changed else ""
         checks.append(

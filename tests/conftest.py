@@ -43,14 +43,27 @@ def vowel() -> np.ndarray:
     return (0.5 * y / np.abs(y).max()).astype(np.float32)
 
 
+VOWELS_HZ = np.array([[730, 1090, 2440], [270, 2290, 3010], [530, 1840, 2480]])
+
+
 def utter(path: Path, *, f0_hz: float, tempo_hz: float, seconds: float, seed: int, sr: int = 16_000) -> None:
-    """Write a voice-like sound: harmonics of a trembling fundamental, gated by syllables, with some noise."""
+    """Write a voice-like sound, near enough to pass for speech: syllables of three vowels with a pitch that moves."""
     rng = np.random.default_rng(seed)
     t = np.arange(int(seconds * sr)) / sr
-    phase = 2 * np.pi * np.cumsum(f0_hz * (1 + 0.02 * np.sin(2 * np.pi * 5 * t))) / sr
-    voice = sum(np.sin(k * phase) / k for k in range(1, 20))
-    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * tempo_hz * t + rng.uniform(0, 6))
-    y = 0.3 * voice * syllables / np.abs(voice).max() + 0.003 * rng.standard_normal(len(t))
+    turns = tempo_hz * t + rng.uniform(0, 1)
+    pitch_hz = f0_hz * (1 + 0.06 * np.sin(np.pi * t))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / sr
+    glide = np.hanning(int(0.04 * sr))
+    formants_hz = [
+        np.convolve(np.pad(f, len(glide), mode="edge"), glide / glide.sum(), mode="same")[len(glide) : -len(glide)]
+        for f in VOWELS_HZ[turns.astype(int) % 3].T
+    ]
+    voice = np.zeros(len(t))
+    for k in range(1, int(5500 / f0_hz)):
+        resonance = sum(1 / (1 + ((k * pitch_hz - f) / 90) ** 2) for f in formants_hz)
+        voice += resonance / k**0.5 * np.sin(k * phase)
+    syllables = np.sin(np.pi * (turns % 1)) ** 0.7
+    y = 0.3 * voice * syllables / np.abs(voice).max() + 0.0005 * rng.standard_normal(len(t))
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, y.astype(np.float32), sr)
 

@@ -18,11 +18,13 @@ from ser_toolkit.cli import (
     analyze,
     cache,
     compare,
+    compress,
     corpus,
     doctor,
     evaluate,
     export_onnx,
     extract,
+    models,
     plugins,
     reproduce,
     split,
@@ -44,9 +46,11 @@ app.command("analyze", no_args_is_help=True)(analyze.analyze)
 app.command("extract", no_args_is_help=True)(extract.extract)
 app.command("train", no_args_is_help=True)(train.train)
 app.command("export-onnx", no_args_is_help=True)(export_onnx.export_onnx)
+app.command("compress", no_args_is_help=True)(compress.compress)
+app.command("models")(models.models)
 app.command("corpus")(corpus.corpus)
 app.command("split", no_args_is_help=True)(split.split)
-app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
+app.command("evaluate", no_args_is_help=True, cls=evaluate.EvaluateCommand)(evaluate.evaluate)
 app.command("compare", no_args_is_help=True)(compare.compare)
 app.command("reproduce", no_args_is_help=True)(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)

@@ -83,6 +83,11 @@ def analyze(
     min_confidence: Annotated[
         float, typer.Option(help='Below this probability a file is "uncertain".', min=0, max=1, rich_help_panel=_TUNED)
     ] = 0.0,
+    speech: Annotated[
+        Literal["auto", "off"],
+        typer.Option(help="auto: windows without speech do not count, files without any are skipped; off: any sound, "
+                     "such as laughs and cries.", rich_help_panel=_TUNED),
+    ] = "auto",
     device: Annotated[
         str,
         typer.Option(help="auto, cpu, cuda[:N], tensorrt[:N]; a device that is named must work.",
@@ -118,6 +123,7 @@ def analyze(
     - `ser-toolkit analyze recordings/`
     - `ser-toolkit analyze recordings/ -o results.csv --report report.html`
     - `ser-toolkit analyze call.wav --hop 0.75 --textgrid tracks/`
+    - `ser-toolkit analyze laughs/ --speech off`
     - `ser-toolkit analyze recordings/ --model model.onnx --device cuda --profile`
     - `ser-toolkit analyze recordings/ -o results.parquet --resume`
     """
@@ -150,6 +156,7 @@ def analyze(
         aggregation=aggregate,
         smoothing_s=smooth,
         min_confidence=min_confidence,
+        speech=speech,
         workers=worker_count(workers),
         cache_use="read" if cache is None else "write" if cache else "off",
         timeout_s=timeout,

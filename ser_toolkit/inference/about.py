@@ -20,8 +20,10 @@ __all__ = ["about_model", "about_probabilities", "about_sets", "environment"]
 
 
 def about_model(recipe: Recipe) -> dict[str, str]:
-    """Lines of a model's card that its recipe carries: network, protocol, scores on held-out speakers, terms."""
+    """Lines of a model's card that its recipe carries: network, steps, protocol, scores on held-out speakers, terms."""
     lines = {"network": recipe.model.name, "made with": f"ser-toolkit {recipe.ser_toolkit}"}
+    if recipe.preprocess:
+        lines["preprocess"] = ", ".join(step.name for step in recipe.preprocess)
     if recipe.loss is not None:
         lines["loss"] = recipe.loss.name
     if recipe.training is not None:
@@ -37,7 +39,7 @@ def _scores(metrics: Mapping[str, object]) -> dict[str, str]:
     level = test.get("utterance") if isinstance(test, Mapping) else None
     if not isinstance(level, Mapping):
         return {}
-    found = [(name, level.get(key)) for key, name in (("ua", "UA"), ("wa", "WA"))]
+    found = [("UA", level.get("UA (macro recall)")), ("WA", level.get("WA (accuracy)"))]
     shown = [f"{name} {value:.3f}" for name, value in found if isinstance(value, float)]
     return {"scores": f"{', '.join(shown)} on held-out speakers"} if shown else {}
 
@@ -64,7 +66,7 @@ def about_sets(recipe: Recipe, aggregation: Aggregation) -> str:
 
 def environment(front: FrontEnd) -> dict[str, str]:
     """Versions behind the numbers, and the kind of machine."""
-    versions = library_versions(dict(front.features.extractors))
+    versions = library_versions(dict(front.features.extractors), preprocess=front.features.preprocess)
     for name in ("onnxruntime-gpu", "onnxruntime"):
         try:
             versions["onnxruntime"] = importlib.metadata.version(name)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ser_toolkit.compression.mark import mark_of
 from ser_toolkit.data.files import Found, display_path
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.inference.about import about_model, about_probabilities, about_sets, environment
@@ -119,6 +120,7 @@ class Analysis:
             threads=max(1, usable_cores() // max(1, self.workers)),
             cache_use=options.cache_use,
             hashes=options.hashes,
+            speech=options.speech == "auto",
         )
         self._pipeline = None
         if self.workers:
@@ -137,6 +139,7 @@ class Analysis:
         recipe = self.front.recipe
         assert isinstance(recipe, Recipe)
         self.recipe = recipe
+        self._mark = mark_of(path, self._session)
         self.warnings = self._pipeline.warnings if self._pipeline else self.front.warnings
         if self._session or not self._pipeline:
             check_graph(path, self._session or self._plan.session(), self.front.specs, recipe=recipe)
@@ -157,6 +160,7 @@ class Analysis:
             "aggregate": options.aggregation,
             "smooth": smoothing_s,
             "min-confidence": options.min_confidence,
+            "speech": options.speech,
         }
         self.journal = stack.enter_context(
             Journal(
@@ -238,7 +242,7 @@ class Analysis:
         segments = self.front.features.segmentation
         return RunInfo(
             model=self._name,
-            about_model=about_model(self.recipe),
+            about_model=about_model(self.recipe) | (self._mark.about() if self._mark else {}),
             labels=self.recipe.labels,
             inputs=tuple(entry.name for entry in self.recipe.features.values()),
             window_s=segments.window_s,

@@ -54,6 +54,7 @@ class _Pieces:
     def __init__(self) -> None:
         self._parts: dict[int, tuple[Any, Any]] = {}
         self._last: dict[str, Any] | None = None
+        self._speechless = False
 
     def add(self, row: dict[str, Any], summary: Summary) -> FileResult | None:
         """Take a row; the result, if that was all of them."""
@@ -68,6 +69,7 @@ class _Pieces:
                 duration_s=row.get("duration_s"),
             )
         heard = row["heard"]
+        self._speechless |= bool(np.any(row.get("speechless", False)))
         if heard.any():
             self._parts[row["piece"]] = row["starts"][heard], row["probabilities"]
         else:
@@ -77,11 +79,21 @@ class _Pieces:
         last = self._last
         if last is None or len(self._parts) <= last["piece"]:
             return None
+        notes = (*last["notes"], *(["silent parts"] if last["silent_parts"] else []))
         ordered = [self._parts[i] for i in range(last["piece"] + 1)]
+        if not any(len(starts) for starts, _ in ordered):
+            return FileResult(
+                file=name,
+                status="skipped",
+                reason="no speech",
+                detail="nobody speaks in it (--speech off: analyze any sound)",
+                notes=notes,
+                duration_s=last["duration_s"],
+            )
         windows = summary.windows(
             np.concatenate([starts for starts, _ in ordered]),
             np.concatenate([probabilities for _, probabilities in ordered]),
             n_samples=last["n_samples"],
         )
-        notes = (*last["notes"], *(["silent parts"] if last["silent_parts"] else []))
+        notes = (*notes, *(["parts without speech"] if self._speechless else []))
         return summary.file(name, windows, notes=notes, duration_s=last["duration_s"])

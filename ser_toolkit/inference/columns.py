@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ser_toolkit.data.quality import SKIPPED_REASONS
 from ser_toolkit.errors import AudioError
 
-__all__ = ["Batch", "Stage", "columns_of", "flow", "refusal", "rows_of"]
+__all__ = ["Batch", "Stage", "columns_of", "done", "flow", "only", "refusal", "rows_of"]
+
+_State = TypeVar("_State")
 
 Batch = dict[str, list[Any]]
 """Columns of equal length.
@@ -17,8 +19,11 @@ Batch = dict[str, list[Any]]
 Every row has ``index`` (number of the file) and ``path``; one that asks for a part of the file has ``start_s`` and
 ``end_s`` as well (seconds or None), and everything else counts from the beginning of that part. `Decode` adds ``y``
 (samples), ``last`` (the recording ends with this row), and `Check` to the last one ``duration_s`` and ``notes``.
+`ser_toolkit.inference.prepare.Prepare`, where a model has steps before its windows, replaces ``y``; with a cache it
+adds ``source``, the hash of a recording that it gave at once, as it was recorded.
 `Segment` makes a row of each piece and adds ``piece`` (its number), ``offset`` and ``starts`` (int64, one a window),
 ``heard`` (which of them are not silent), ``n_samples`` (so far) and ``seconds`` (of audio that no earlier row had).
+`ser_toolkit.inference.hear.Hear` adds ``speechless`` (which of those hold no speech) and takes them out of ``heard``.
 `Extract` adds to ``features``, a dict of input name to list of arrays, one per heard window. `Infer` adds
 ``probabilities`` of the heard windows.
 A row with a ``status`` is the last of a recording that gives no result; stages let it pass.
@@ -88,3 +93,16 @@ def refusal(error: Exception) -> dict[str, str]:
         status = "skipped" if error.reason in SKIPPED_REASONS else "failed"
         return {"status": status, "reason": error.reason, "detail": error.detail}
     return {"status": "failed", "reason": "crashed", "detail": f"{type(error).__name__}: {error}"[:500]}
+
+
+def only(states: dict[int, _State], index: int, make: Callable[[], _State]) -> _State:
+    """The state of a recording; that of another, which was never finished, is given up."""
+    if index not in states:
+        states.clear()
+        states[index] = make()
+    return states[index]
+
+
+def done(row: dict[str, Any]) -> bool:
+    """Whether a row needs no audio: its recording gives no result, or its features are there."""
+    return bool(row.get("status") or row.get("features"))

@@ -201,7 +201,7 @@ def _layout(front: FrontEnd, recipe: FrontEndRecipe, labels: Mapping[str, type],
     extractors = dict(front.features.extractors)
     about: dict[str, Any] = {
         "version": ser_toolkit.__version__,
-        "libraries": library_versions(extractors),
+        "libraries": library_versions(extractors, preprocess=front.features.preprocess),
         "licenses": {e.name: str(terms) for e in extractors.values() if (terms := getattr(e, "license", ""))},
     }
     if model:

@@ -1,4 +1,4 @@
-"""The part of a model before its network: windows and feature extractors, as its recipe says."""
+"""The part of a model before its network: steps, windows and feature extractors, as its recipe says."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ser_toolkit.data.segments import Segmentation
 from ser_toolkit.errors import ModelError
 from ser_toolkit.features import FeatureSet
 from ser_toolkit.inference.probe_check import check_probes
-from ser_toolkit.recipe import FeatureEntry, Key, Recipe
-from ser_toolkit.recipe_components import extractors_of
+from ser_toolkit.models.needs import require_libraries
+from ser_toolkit.recipe import FeatureEntry, Key, Recipe, Steps
+from ser_toolkit.recipe_components import extractors_of, steps_of
 from ser_toolkit.recipe_part import Part
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class FrontEndRecipe(Part):
     """The part of a recipe that features depend on, for features without a model; see `ser_toolkit.recipe.Recipe`."""
 
     sr: Annotated[int, Field(ge=4000, le=192_000)] = 16_000
+    preprocess: Steps = ()
     segments: Segmentation
     features: Annotated[dict[Key, FeatureEntry], Field(min_length=1, max_length=32)]
 
@@ -42,7 +44,7 @@ class FrontEnd:
     Parameters
     ----------
     features : FeatureSet
-        Extractors and windows.
+        Extractors, windows, and steps before them.
     specs : dict of str to FeatureSpec
         Shapes of the inputs.
     recipe : Recipe or FrontEndRecipe
@@ -63,7 +65,7 @@ class FrontEnd:
         """Features that are computed otherwise here than where the model was trained; runs every extractor once."""
         if not isinstance(self.recipe, Recipe):
             return ()
-        checks = check_probes(self.recipe, dict(self.features.extractors))
+        checks = check_probes(self.recipe, dict(self.features.extractors), preprocess=self.features.preprocess)
         return tuple(check.message for check in checks if not check.agrees)
 
 
@@ -77,7 +79,7 @@ def front_end(recipe: Recipe | FrontEndRecipe, *, hop_s: Hop, registry: Registry
     hop_s : float, "window" or None
         See `Hop`.
     registry : Registry
-        Where feature extractors are looked up.
+        Where feature extractors and steps before them are looked up.
     name : str
         Of the model, for messages.
 
@@ -89,9 +91,11 @@ def front_end(recipe: Recipe | FrontEndRecipe, *, hop_s: Hop, registry: Registry
     Raises
     ------
     RecipeError
-        If a plugin is missing, or of another version.
+        If a plugin or library is missing, or a plugin of another version.
     ModelError
         If the model cannot have this hop.
+    ConfigError
+        If its steps cannot come before its features.
     """
     extractors = extractors_of(recipe, registry)
     features = FeatureSet(
@@ -99,7 +103,10 @@ def front_end(recipe: Recipe | FrontEndRecipe, *, hop_s: Hop, registry: Registry
         segmentation=_windows(recipe.segments, extractors, hop_s=hop_s, name=name),
         sr=recipe.sr,
         scopes={key: entry.scope for key, entry in recipe.features.items()},
+        preprocess=steps_of(recipe.preprocess, registry),
     )
+    if isinstance(recipe, Recipe):
+        require_libraries([*extractors.values(), *features.preprocess])
     return FrontEnd(features=features, specs=features.specs(), recipe=recipe)
 
 

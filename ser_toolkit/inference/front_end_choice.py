@@ -102,7 +102,7 @@ def of_model(registry: Registry, model: str | Path, *, hop_s: ExtractHop = None)
     Returns
     -------
     recipe : FrontEndRecipe
-        Sample rate, windows and extractors.
+        Sample rate, steps, windows and extractors.
     warnings : list of str
         Features that are computed otherwise here than where the model was trained.
 
@@ -116,7 +116,12 @@ def of_model(registry: Registry, model: str | Path, *, hop_s: ExtractHop = None)
     recipe = Recipe.from_json(recipe_text(open_session(path, device="cpu"), path))
     hop: Hop = None if hop_s == "recipe" else hop_s
     front = front_end(recipe, hop_s=hop, registry=registry, name=name)
-    made = FrontEndRecipe(sr=recipe.sr, segments=front.features.segmentation, features=recipe.features)
+    made = FrontEndRecipe(
+        sr=recipe.sr,
+        preprocess=recipe.preprocess,
+        segments=front.features.segmentation,
+        features=recipe.features,
+    )
     return made, list(front.warnings)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ser_toolkit.data.cache_entry import is_there, read_entry
 from ser_toolkit.data.cache_key import content_hash, samples_hash
+from ser_toolkit.data.speech import VERSION
 from ser_toolkit.inference.columns import columns_of, rows_of
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ def kept_path(setup: Setup, row: dict[str, Any], key: str) -> Path | None:
     if found is None:
         return None
     if "samples" not in row:
-        row["samples"] = samples_hash(row["y"], setup.front_end().features.sr)
-        if not _is_whole(row):
-            row["samples"] += (row["starts"] - row["offset"]).astype("<i8").tobytes()
+        features = setup.front_end().features
+        row["samples"] = row.get("source", b"") if _is_whole(row) else b""
+        if not row["samples"]:
+            row["samples"] = samples_hash(row["y"], features.sr) + (b"prepared" if features.recording_steps else b"")
+            if not _is_whole(row):
+                row["samples"] += (row["starts"] - row["offset"]).astype("<i8").tobytes()
     return found[1].path(key, row["samples"])
 
 
@@ -83,7 +87,7 @@ class Recall:
         if not arrays or not is_there(path):
             return {}
         facts = json.loads(arrays[0].tobytes())
-        if self.setup.hashes and "recording" not in facts:
+        if (self.setup.hashes and "recording" not in facts) or (self.setup.speech and facts.get("speech") != VERSION):
             return {}
         paths = {key: keys.path(key, bytes.fromhex(facts["samples"])) for key in features.extractors}
         values = {key: read_entry(path) for key, path in paths.items() if is_there(path)}
@@ -92,6 +96,11 @@ class Recall:
             return {}
         heard = np.ones(len(starts), dtype=np.bool_)
         heard[facts["silent"]] = False
+        spoken = {}
+        if self.setup.speech:
+            speechless = ~np.ones(len(starts), dtype=np.bool_)
+            speechless[facts["speechless"]] = True
+            heard, spoken = heard & ~speechless, {"speechless": speechless}
         return {
             "recalled": True,
             "piece": 0,
@@ -100,6 +109,7 @@ class Recall:
             "starts": starts,
             "heard": heard,
             "silent_parts": bool(facts["silent"]),
+            **spoken,
             "features": {key: [v for v, h in zip(rows or (), heard, strict=True) if h] for key, rows in values.items()},
             **{key: facts[key] for key in _FACTS if key in facts},
         }
@@ -124,7 +134,11 @@ class Remember:
         if found is None or not content or row.get("status") or not _is_whole(row) or "samples" not in row:
             return
         facts = {key: row[key] for key in _FACTS if key in row}
-        facts |= {"samples": row["samples"].hex(), "silent": np.flatnonzero(~row["heard"]).tolist()}
+        silent = ~row["heard"]
+        if "speechless" in row:
+            silent &= ~row["speechless"]
+            facts |= {"speech": VERSION, "speechless": np.flatnonzero(row["speechless"]).tolist()}
+        facts |= {"samples": row["samples"].hex(), "silent": np.flatnonzero(silent).tolist()}
         if content == content_hash(Path(row["path"])):  # else somebody writes to it, and what was read is not certain
             path, data = found[1].noted(content + _part(row)), json.dumps(facts).encode()
             put(self.setup, path, [np.frombuffer(data, dtype=np.uint8)])

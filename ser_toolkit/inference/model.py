@@ -12,6 +12,7 @@ import numpy as np
 
 from ser_toolkit.data import audio, quality
 from ser_toolkit.data.files import Found
+from ser_toolkit.data.speech import holds_speech
 from ser_toolkit.errors import AudioError, ModelError, RecipeError
 from ser_toolkit.features import FeatureSet
 from ser_toolkit.inference.aggregation import Summary
@@ -20,6 +21,7 @@ from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.columns import columns_of
 from ser_toolkit.inference.front_end import FrontEnd, Hop, front_end
 from ser_toolkit.inference.graph import check_graph
+from ser_toolkit.inference.live import live_windows
 from ser_toolkit.inference.pipeline import Row, decoded, in_process
 from ser_toolkit.inference.session import Session, open_session, recipe_text
 from ser_toolkit.models import bundled
@@ -30,13 +32,11 @@ from ser_toolkit.report.results import FileResult, WindowResult
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from ser_toolkit.inference.options import Speech
     from ser_toolkit.inference.plan import CacheUse
     from ser_toolkit.interfaces import FeatureSpec
 
 __all__ = ["Model"]
-
-MAX_SR = 768_000
-"""Highest sample rate of a stream in Hz."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,8 @@ class Model:
         Shapes of its inputs.
     warnings : tuple of str
         What may make its numbers differ from those it was tested with.
+    speech : bool
+        Whether windows without speech are left out.
 
     Notes
     -----
@@ -69,6 +71,7 @@ class Model:
     features: FeatureSet
     specs: dict[str, FeatureSpec]
     warnings: tuple[str, ...] = ()
+    speech: bool = True
 
     @classmethod
     def open(
@@ -77,6 +80,7 @@ class Model:
         *,
         device: str = "auto",
         hop_s: Hop = None,
+        speech: Speech = "auto",
         registry: Registry | None = None,
     ) -> Model:
         """Open a model.
@@ -90,6 +94,8 @@ class Model:
         hop_s : float or "window", optional
             Seconds between the starts of windows; ``"window"``: their length, so that they do not overlap;
             default: the hop that the model was trained with.
+        speech : {"auto", "off"}, optional
+            As for `ser_toolkit.inference.options.Options`.
         registry : Registry, optional
             Where feature extractors are looked up; default: the installed plugins.
 
@@ -120,6 +126,7 @@ class Model:
             features=front.features,
             specs=front.specs,
             warnings=front.warnings,
+            speech=speech == "auto",
         )
 
     @property
@@ -179,7 +186,7 @@ class Model:
         Raises
         ------
         AudioError
-            If quality checks refuse it, or the model's windows drop it (``"too short"``).
+            If quality checks refuse it, the model's windows drop it (``"too short"``), or nobody speaks in it.
         """
         return self._result(decoded(self._setup, recording, infer=True), name=name)
 
@@ -195,7 +202,7 @@ class Model:
 
     @property
     def _setup(self) -> _Opened:
-        return _Opened(self)
+        return _Opened(self, speech=self.speech)
 
     def _result(self, rows: Iterable[Row], *, name: str) -> FileResult:
         assemble = Assemble(summary=self.summary)
@@ -221,8 +228,12 @@ class Model:
         Yields
         ------
         WindowResult
-            The full windows of the recipe, by its hop, but for silent ones; times count from the first sample.
-            What remains after the last full window is not looked at, and neither is a stream shorter than one.
+            The full windows of the recipe, by its hop, but for those of silence or without speech; times count from
+            the first sample. What remains after the last full window is not looked at, and neither is a stream shorter
+            than one.
+            Where the recipe has steps of scope ``"recording"``, such as against noise, they see the window and the
+            10 s before it, not the recording: what they estimate may differ from what `predict` has, and so may the
+            windows.
 
         Raises
         ------
@@ -238,22 +249,19 @@ class Model:
             raise ModelError(
                 f"{self.name} needs the audio around each window (mode sliding) and cannot follow a stream"
             )
-        n_hop = self.features.segmentation.n_hop(self.recipe.sr)
-        single = replace(self.features, segmentation=replace(self.features.segmentation, tail="drop", short="drop"))
-        held, start, skip = np.zeros(0, dtype=np.float32), 0, 0
-        for y in _resampled(blocks, sr, self.recipe.sr):
-            if not np.isfinite(y).all():
-                raise AudioError("non-finite", "the stream holds NaN or infinite samples")
-            held = np.concatenate([held, y])
-            if skip:
-                held, skip = held[skip:], max(0, skip - len(held))
-            while len(held) >= n_window:
-                if quality.peak_dbfs(held[:n_window]) >= quality.SILENT_DBFS:
-                    (block,) = single.blocks(held[:n_window])
-                    probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
-                    yield self._window(start, probabilities[0], start + n_window)
-                start += n_hop
-                held, skip = held[n_hop:], max(0, n_hop - len(held))
+        single = replace(
+            self.features,
+            segmentation=replace(self.features.segmentation, tail="drop", short="drop"),
+            preprocess=self.features.segment_steps,
+        )
+        for start, window in live_windows(blocks, sr, self.features):
+            if quality.peak_dbfs(window) < quality.SILENT_DBFS:
+                continue
+            if self.speech and not holds_speech(window, self.recipe.sr):
+                continue
+            (block,) = single.blocks(window)
+            probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
+            yield self._window(start, probabilities[0], start + n_window)
 
     def _window(self, start: int, probabilities: NDArray[np.float32], n_samples: int) -> WindowResult:
         at = np.array([start], dtype=np.int64)
@@ -268,6 +276,7 @@ class _Opened:
     model: Model
     cache_use: CacheUse = "off"
     hashes: bool = False
+    speech: bool = True
 
     def front_end(self) -> FrontEnd:
         return FrontEnd(features=self.model.features, specs=self.model.specs, recipe=self.model.recipe)
@@ -277,19 +286,3 @@ class _Opened:
 
     def cache(self) -> None:
         return None
-
-
-def _resampled(blocks: Iterable[ArrayLike], sr: int, target: int) -> Iterator[NDArray[np.float32]]:
-    import soxr
-
-    if not isinstance(sr, numbers.Real) or not 1 <= sr <= MAX_SR:
-        raise AudioError("undecodable", f"the sample rate of a stream is 1 to {MAX_SR:,} Hz, not {sr!r}")
-    stream = soxr.ResampleStream(sr, target, 1, dtype="float32") if sr != target else None
-    for block in blocks:
-        samples = np.asarray(block)
-        if samples.ndim != 1:
-            raise AudioError("undecodable", f"a block of a stream is mono, shape (n_samples,), not {samples.shape}")
-        y = (samples / audio.full_scale(samples)).astype(np.float32)
-        yield stream.resample_chunk(y) if stream else y
-    if stream:
-        yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ser_toolkit.inference.aggregation import Aggregation
 from ser_toolkit.inference.front_end import Hop
@@ -17,7 +17,10 @@ from ser_toolkit.inference.plan import CacheUse
 if TYPE_CHECKING:
     from ser_toolkit.data.files import Found
 
-__all__ = ["TIMEOUT_S", "Options", "usable_cores", "workers_for"]
+__all__ = ["TIMEOUT_S", "Options", "Speech", "usable_cores", "workers_for"]
+
+Speech = Literal["auto", "off"]
+"""Whether emotions are named only where there is speech."""
 
 TIMEOUT_S = 300.0
 """Default of the longest time in which nothing comes of a file."""
@@ -55,6 +58,9 @@ class Options:
         A process that has nothing to show for so long is killed and its file failed.
     hashes : bool
         Hash recordings, to know those that the model was trained on.
+    speech : {"auto", "off"}
+        ``"auto"``: windows without speech do not count, and a recording without any, or under 0.4 s, is skipped;
+        ``"off"``: every sound has an emotion, as laughs and cries want it.
     shared : bool or None
         One session for all workers instead of one each; None: on GPUs.
     """
@@ -69,6 +75,7 @@ class Options:
     cache_use: CacheUse = "read"
     timeout_s: float = TIMEOUT_S
     hashes: bool = False
+    speech: Speech = "auto"
     shared: bool | None = None
 
 

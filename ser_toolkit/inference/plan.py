@@ -51,6 +51,11 @@ class Setup(Protocol):
         """Whether recordings are hashed, to know those that a model was trained on."""
         ...
 
+    @property
+    def speech(self) -> bool:
+        """Whether windows without speech are left out."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -72,6 +77,8 @@ class Plan:
         See `CacheUse`.
     hashes : bool
         Whether the last row of a recording that is not long has its `ser_toolkit.data.audio.recording_hash`.
+    speech : bool
+        Whether windows without speech are left out; see `ser_toolkit.inference.hear.Hear`.
     """
 
     model: str = ""
@@ -81,6 +88,7 @@ class Plan:
     threads: int = 1
     cache_use: CacheUse = "off"
     hashes: bool = False
+    speech: bool = False
 
     def session(self) -> Session:
         """The model, open on the CPU; the same in every call of a process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from ser_toolkit.features import probe, probes_differ
 from ser_toolkit.recipe_components import library_versions
 
 if TYPE_CHECKING:
-    from ser_toolkit.interfaces import FeatureExtractor
+    from ser_toolkit.interfaces import FeatureExtractor, Preprocessor
     from ser_toolkit.recipe import Recipe
 
 __all__ = ["ProbeCheck", "check_probes"]
@@ -53,7 +53,9 @@ class ProbeCheck:
         )
 
 
-def check_probes(recipe: Recipe, extractors: Mapping[str, FeatureExtractor]) -> tuple[ProbeCheck, ...]:
+def check_probes(
+    recipe: Recipe, extractors: Mapping[str, FeatureExtractor], *, preprocess: Sequence[Preprocessor] = ()
+) -> tuple[ProbeCheck, ...]:
     """Compute the probe of each feature and compare it with the recipe's.
 
     Parameters
@@ -62,22 +64,24 @@ def check_probes(recipe: Recipe, extractors: Mapping[str, FeatureExtractor]) -> 
         Of a model.
     extractors : mapping of str to FeatureExtractor
         Its features, made here.
+    preprocess : sequence of Preprocessor, optional
+        Its steps before them, made here.
 
     Returns
     -------
     tuple of ProbeCheck
         One per feature that the recipe has a probe of. Each extractor is probed once per process.
     """
-    checks = []
+    steps, checks = tuple(preprocess), []
     for key, extractor in extractors.items():
         if key not in recipe.probe:
             continue
-        here = library_versions({key: extractor})
+        here = library_versions({key: extractor}, preprocess=steps)
         checks.append(
             ProbeCheck(
                 feature=key,
                 extractor=extractor.name,
-                agrees=not probes_differ(recipe.probe[key], _probe(extractor, recipe.sr)),
+                agrees=not probes_differ(recipe.probe[key], _probe(extractor, recipe.sr, steps)),
                 libraries=here,
                 changed=tuple(
                     f"{name} {recipe.libraries.get(name, 'unknown')} -> {version}"
@@ -90,5 +94,5 @@ def check_probes(recipe: Recipe, extractors: Mapping[str, FeatureExtractor]) -> 
 
 
 @functools.cache
-def _probe(extractor: FeatureExtractor, sr: int) -> tuple[float, ...]:
-    return probe(extractor, sr)
+def _probe(extractor: FeatureExtractor, sr: int, steps: tuple[Preprocessor, ...]) -> tuple[float, ...]:
+    return probe(extractor, sr, preprocess=steps)

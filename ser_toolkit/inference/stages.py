@@ -7,9 +7,9 @@ that maps a callable over batches of columns can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ser_toolkit.data.quality import Levels
 from ser_toolkit.errors import AudioError, ModelError
 from ser_toolkit.features import FeatureSet
 from ser_toolkit.inference.collate import collate
-from ser_toolkit.inference.columns import columns_of, refusal, rows_of
+from ser_toolkit.inference.columns import columns_of, done, only, refusal, rows_of
 from ser_toolkit.inference.kept import kept_path, put
 from ser_toolkit.inference.plan import Setup
 
@@ -38,8 +38,6 @@ __all__ = ["Check", "Decode", "Extract", "Infer", "Segment", "checked"]
 _DECODED_S = 30.0
 _BATCH = 4  # windows: on a CPU more at a time are no faster, and take memory
 
-_State = TypeVar("_State")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Decode:
@@ -51,7 +49,7 @@ class Decode:
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         """One row or more of each file; the last has what is known of the whole recording."""
         for row in rows_of(batch):
-            if _done(row):
+            if done(row):
                 yield columns_of([row])
                 continue
             try:
@@ -88,12 +86,12 @@ class Check:
         """The same rows; the last of a recording has its notes and duration."""
         features = self.setup.front_end().features
         for row in rows_of(batch):
-            if _done(row):
+            if done(row):
                 yield columns_of([row])
                 continue
             if self.setup.hashes and row["last"] and row["index"] not in self._levels:
                 row["recording"] = recording_hash(row["y"])
-            levels = _only(self._levels, row["index"], lambda: Levels(features.sr))
+            levels = only(self._levels, row["index"], lambda: Levels(features.sr))
             levels.add(row["y"])
             reading: Reading | None = row.pop("reading")
             if reading is not None:
@@ -118,10 +116,10 @@ class Segment:
         """A row per piece; the last of a recording may have no window."""
         features = self.setup.front_end().features
         for row in rows_of(batch):
-            if _done(row):
+            if done(row):
                 yield columns_of([row])
                 continue
-            cut = _only(self._cuts, row["index"], lambda: _Cut(features))
+            cut = only(self._cuts, row["index"], lambda: _Cut(features))
             try:
                 for piece in cut(row["y"], last=row["last"]):
                     yield columns_of([row | piece])
@@ -224,11 +222,13 @@ class Extract:
 
     def _computed(self, row: dict[str, Any], starts: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         features = self.setup.front_end().features
-        alone = replace(features, extractors={self.key: features.extractors[self.key]})
+        alone = replace(
+            features, extractors={self.key: features.extractors[self.key]}, preprocess=features.segment_steps
+        )
         if features.scopes.get(self.key) != "recording":
             piece = Piece(y=row["y"], offset=row["offset"], starts=starts, last=row["last"])
             return alone.of(piece).features[self.key]
-        whole = _only(self._whole, row["index"], lambda: next(alone.blocks(row["y"], size=1)).features[self.key])
+        whole = only(self._whole, row["index"], lambda: next(alone.blocks(row["y"], size=1)).features[self.key])
         if row["last"]:
             self._whole.clear()
         return whole * len(starts)
@@ -264,16 +264,3 @@ def checked(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(probabilities).all():
         raise ModelError("the model gave probabilities that are not finite")
     return probabilities
-
-
-def _only(states: dict[int, _State], index: int, make: Callable[[], _State]) -> _State:
-    """The state of a recording; that of another, which was never finished, is given up."""
-    if index not in states:
-        states.clear()
-        states[index] = make()
-    return states[index]
-
-
-def _done(row: dict[str, Any]) -> bool:
-    """Whether a row needs no audio: its recording gives no result, or its features are there."""
-    return bool(row.get("status") or row.get("features"))

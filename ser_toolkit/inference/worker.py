@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ser_toolkit.inference.columns import Batch, columns_of, flow, refusal, rows_of
 from ser_toolkit.inference.graph import check_graph
+from ser_toolkit.inference.hear import Hear
 from ser_toolkit.inference.kept import Recall, Remember
+from ser_toolkit.inference.prepare import Prepare
 from ser_toolkit.inference.stages import Check, Decode, Extract, Infer, Segment
 from ser_toolkit.recipe import Recipe
 
@@ -65,15 +67,17 @@ class Work:
         infer : bool
             Run the network; else features are what is sent back.
         """
-        keys = setup.front_end().features.extractors
-        read = Decode(setup=setup), Check(setup=setup), Segment(setup=setup)
-        extract: tuple[Stage, ...] = tuple(Extract(setup=setup, key=key) for key in keys)
+        features = setup.front_end().features
+        prepare: tuple[Stage, ...] = (Prepare(setup=setup),) if features.recording_steps else ()
+        read: tuple[Stage, ...] = Decode(setup=setup), Check(setup=setup), *prepare, Segment(setup=setup)
+        extract: tuple[Stage, ...] = tuple(Extract(setup=setup, key=key) for key in features.extractors)
         network: tuple[Stage, ...] = (Infer(setup=setup),) if infer else ()
+        hear: tuple[Stage, ...] = (Hear(setup=setup),) if setup.speech else ()
         return cls(
             read=read,
-            file=(Recall(setup=setup), *read, *extract, Remember(setup=setup), *network),
-            piece=(*extract, *network),
-            decoded=(*read[1:], *extract, *network),
+            file=(Recall(setup=setup), *read, *hear, *extract, Remember(setup=setup), *network),
+            piece=(*hear, *extract, *network),
+            decoded=(*read[1:], *hear, *extract, *network),
         )
 
 

@@ -12,11 +12,11 @@ FOLDER = Path(__file__).parent
 """Where bundled models are; a plain folder of the installed package."""
 
 DEFAULT = "emodb"
-"""The model that ``analyze`` takes when none is named."""
+"""The model that is taken where none is named. The names themselves are those of the files in `FOLDER`."""
 
 
 def names() -> list[str]:
-    """Names of the bundled models."""
+    """Names of the bundled models, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.onnx"))
 
 
@@ -26,7 +26,8 @@ def resolve(model: str | Path | None) -> Path:
     Parameters
     ----------
     model : str, path or None
-        A bundled name, a path, or None for the default.
+        A bundled name, a path, or None for the default. A file that exists wins: where a file ``emodb`` lies in the
+        working directory, ``"emodb"`` is that file. A folder does not: beside a corpus in ``emodb/`` it is the model.
 
     Returns
     -------
@@ -38,18 +39,21 @@ def resolve(model: str | Path | None) -> Path:
     ModelError
         If there is no such name and no such file, or the path is a run folder.
     """
-    if model is None or str(model) in names():
-        return FOLDER / f"{model or DEFAULT}.onnx"
+    known = names()
+    if model is None:
+        return FOLDER / f"{DEFAULT}.onnx"
     if not str(model):
-        raise ModelError(f"the name of the model is empty. {close_matches('', names())}")
+        raise ModelError(f"the name of the model is empty. {close_matches('', known)}")
     path = Path(model)
-    if path.is_dir():
+    if path.is_dir() and str(model) not in known:
         raise ModelError(f"{path} is a folder: export the run first (ser-toolkit export-onnx {path} -o model.onnx)")
-    if not path.exists():
-        raise ModelError(
-            f"{path}: no such file, and no bundled model of that name. {close_matches(str(model), names())}"
-        )
-    return path
+    if path.exists() and not path.is_dir():
+        return path
+    if str(model) in known:
+        return FOLDER / f"{model}.onnx"
+    raise ModelError(
+        f"{path}: no such file, and no bundled model of that name. {close_matches(str(model).lower(), known)}"
+    )
 
 
 def display_name(path: Path) -> str:

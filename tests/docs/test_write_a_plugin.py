@@ -115,7 +115,9 @@ def test_its_commands_do_what_it_says(tmp_path: Path) -> None:
     # installed again, the model works as before, whatever else is broken
     fake_dists.install_project(shell.site, tmp_path / PACKAGE)
     fake_dists.install(shell.site, "dist-exits", entry_points={"exits": "exits"}, modules={"exits": "raise SystemExit"})
-    done = fake_dists.ser_toolkit(shell.site, "analyze", "sounds", "-m", "rhythm.onnx", "--json", cwd=tmp_path)
+    done = fake_dists.ser_toolkit(
+        shell.site, "analyze", "sounds", "-m", "rhythm.onnx", "--speech", "off", "--json", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 32

@@ -274,7 +274,7 @@ class Bench:
     def start(self, *arguments: object, env: Mapping[str, str] | None = None, **options) -> Run:
         """Start ``ser-toolkit analyze`` with this model and two workers."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SER_TOOLKIT_", "PYTEST_"))}
-        command = [sys.executable, "-m", "ser_toolkit", "analyze", *arguments, "--model", self.model]
+        command = [sys.executable, "-m", "ser_toolkit", "analyze", *arguments, "--model", self.model, "--speech", "off"]
         return Run(
             subprocess.Popen(
                 [

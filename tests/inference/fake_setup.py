@@ -40,11 +40,15 @@ class FakeSetup:
     segmentation: Segmentation = field(default_factory=lambda: Segmentation(window_s=1.0, hop_s=1.0))
     cache_use: str = "off"
     hashes: bool = False
+    speech: bool = False
+    preprocess: tuple[Any, ...] = ()
     folder: Any = None
     network: Formula = field(default_factory=Formula)
 
     def front_end(self) -> FrontEnd:
-        features = FeatureSet(extractors={"vector": FakeVector()}, segmentation=self.segmentation, sr=SR)
+        features = FeatureSet(
+            extractors={"vector": FakeVector()}, segmentation=self.segmentation, sr=SR, preprocess=self.preprocess
+        )
         entry = FeatureEntry(name="fake-vector", version=1, dist="tests 1.0")
         recipe = FrontEndRecipe(sr=SR, segments=self.segmentation, features={"vector": entry})
         return FrontEnd(features=features, specs=features.specs(), recipe=recipe)
