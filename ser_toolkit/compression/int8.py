@@ -111,6 +111,9 @@ def quantize(path: Path, output: str, *, calibration: Batch, choice: Batch) -> I
     ten thousand. ONNX Runtime's search by entropy is not tried: its time grows with the square of the range, and one
     loud window makes it hours.
     """
+    from ser_toolkit.inference import runtime
+
+    runtime()
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     expected = probabilities(path, output, choice)

@@ -105,8 +105,9 @@ def _is_voice(frames: NDArray[np.float32], *, loudest: float, low_hz: float) -> 
 
 @functools.cache
 def _session() -> Any:
-    import onnxruntime
+    from ser_toolkit.inference import runtime
 
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
