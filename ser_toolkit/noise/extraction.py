@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +11,8 @@ import numpy as np
 
 from ser_toolkit.data import audio
 from ser_toolkit.data.files import display_path
-from ser_toolkit.errors import AudioError, SerToolkitError
+from ser_toolkit.data.process_map import process_map
+from ser_toolkit.errors import AudioError
 from ser_toolkit.noise.degradation import degrade
 
 if TYPE_CHECKING:
@@ -32,12 +25,6 @@ if TYPE_CHECKING:
     Rows = dict[str, list[NDArray[np.float32]]]
 
 __all__ = ["NoisyExtraction", "NoisyJob", "noisy_features"]
-
-_FEW = 40
-"""Fewer jobs than this are done in this process: starting others takes longer."""
-
-_AHEAD = 8
-"""Jobs per worker that are begun before the first of them is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,60 +106,12 @@ def noisy_features(
     SerToolkitError
         If a worker process dies.
     """
-    workers = workers or (1 if n_jobs < _FEW else os.cpu_count() or 1)
-    if workers == 1:
-        yield from map(extraction, jobs)
-        return
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(extraction,),
+    return process_map(extraction, jobs, n_jobs=n_jobs, workers=workers, died=_died)
+
+
+def _died(near: Sequence[NoisyJob]) -> str:
+    job = near[0]
+    return (
+        f"a process that extracts features died, at {display_path(job.utterance.key)} with {job.condition.name} or "
+        "soon after. Go on with --resume and --set training.workers=1 to see where"
     )
-    waiting: deque[tuple[NoisyJob, Future[Rows]]] = deque()
-    try:
-        for job in jobs:
-            with _ignoring_interrupts():  # workers inherit it: Ctrl-C is for this process, which then stops them
-                waiting.append((job, pool.submit(_work, job)))
-            if len(waiting) >= _AHEAD * workers:
-                yield _taken(waiting)
-        while waiting:
-            yield _taken(waiting)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_worker: list[NoisyExtraction] = []
-"""The front end of this worker process; extractors keep engines that are costly to start."""
-
-
-def _start_worker(extraction: NoisyExtraction) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker[:] = [extraction]
-
-
-def _work(job: NoisyJob) -> Rows:
-    return _worker[0](job)
-
-
-def _taken(waiting: deque[tuple[NoisyJob, Future[Rows]]]) -> Rows:
-    job, future = waiting.popleft()
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise SerToolkitError(
-            f"a process that extracts features died, at {display_path(job.utterance.key)} with {job.condition.name} or "
-            "soon after. Go on with --resume and --set training.workers=1 to see where"
-        ) from error
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

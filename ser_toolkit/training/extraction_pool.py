@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from ser_toolkit.errors import SerToolkitError
+from ser_toolkit.data.process_map import process_map
 from ser_toolkit.training.extraction import Extracted, Extraction, Job, Known
 
 __all__ = ["extract_all"]
 
-_FEW = 40
-"""Fewer recordings than this are extracted in this process: starting others takes longer."""
+_SHOWN = 8
 
 _THREADS = 8
 
@@ -52,7 +47,8 @@ def extract_all(
     """
     known = _look_up(jobs, extraction, on_done)
     missing = [job for job, hashes in zip(jobs, known, strict=True) if hashes is None]
-    with contextlib.closing(_compute(missing, extraction, workers)) as computed:
+    n_jobs = sum(1 + job.copies for job in missing)
+    with contextlib.closing(process_map(extraction, missing, n_jobs=n_jobs, workers=workers, died=_died)) as computed:
         for job, hashes in zip(jobs, known, strict=True):
             result = None
             if hashes is None:
@@ -78,54 +74,9 @@ def _look_up(jobs: Sequence[Job], extraction: Extraction, on_done: Callable[[], 
     return found
 
 
-_worker: list[Extraction] = []
-"""The front end of this worker process; extractors keep engines that are costly to start."""
-
-
-def _start_worker(extraction: Extraction) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker[:] = [extraction]
-
-
-def _work(job: Job) -> Extracted:
-    return _worker[0](job)
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _compute(jobs: Sequence[Job], extraction: Extraction, workers: int) -> Generator[Extracted, None, None]:
-    workers = workers or (1 if sum(1 + job.copies for job in jobs) < _FEW else os.cpu_count() or 1)
-    if workers == 1 or not jobs:
-        yield from (extraction(job) for job in jobs)
-        return
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(extraction,),
+def _died(near: Sequence[Job]) -> str:
+    named = ", ".join(job.utterance.key for job in near[:_SHOWN])
+    return (
+        f"a process that extracts features died, at one of: {named}. "
+        "Run again with --set training.workers=1 to see which"
     )
-    done = 0
-    try:
-        with _ignoring_interrupts():  # workers inherit it: Ctrl-C is for this process, which then stops them
-            results = pool.map(_work, jobs, chunksize=4)
-        for result in results:
-            done += 1
-            yield result
-    except BrokenProcessPool as error:
-        near = ", ".join(job.utterance.key for job in jobs[done : done + 4 * workers])
-        raise SerToolkitError(
-            f"a process that extracts features died, at one of: {near}. "
-            "Run again with --set training.workers=1 to see which"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
