@@ -61,7 +61,7 @@ class EgemapsFast:
     """
 
     name: ClassVar[str] = "egemaps-fast"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     mode: Literal["window", "sliding"] = "window"
     backend: Literal["numpy", "torch"] = "numpy"

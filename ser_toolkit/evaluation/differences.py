@@ -155,6 +155,13 @@ def _augmentation(config: TrainConfig, *, classical: bool) -> list[str]:
         done.append(f"Gaussian noise of {a.vector_noise:g} standard deviations on GeMAPS, wherever it is an input")
     if a.freq_masks or a.time_masks:
         done.append(f"{a.freq_masks} frequency and {a.time_masks} time masks on mel spectrograms")
+    moved = {"stretched": a.stretch, "shifted": a.shift_bands or a.shift_frames, "at other levels": a.level or a.tilt}
+    if named := [name for name, amount in moved.items() if amount]:
+        done.append(f"mel spectrograms {', '.join(named)}")
+    if a.noise:
+        done.append(f"noise on the mel spectrograms of {a.noise:.0%} of the windows")
+    if a.mixup:
+        done.append("windows and labels mixed with each other")
     if a.waveform and a.copies:
         names = ", ".join(str(t.get("name")) for t in a.waveform)
         done.append(f"{a.copies} altered copies of each training recording ({names})")
@@ -180,6 +187,9 @@ def _optimiser(t: TrainingConfig) -> str:
     said += [f"weight decay {t.weight_decay:g}"] if t.weight_decay else []
     said += [f"warm-up of {t.warmup_epochs:g} epochs"] if t.warmup_epochs else []
     said += ["classes drawn equally often"] if t.sampling == "balanced" else []
+    said += ["classes of every corpus drawn equally often"] if t.sampling == "corpus-balanced" else []
+    said += [f"gradients clipped to a norm of {t.clip_norm:g}"] if t.clip_norm else []
+    said += [f"weights averaged ({t.average})"] if t.average != "none" else []
     said += ["labels as shares of the raters' votes"] if t.soft_labels else []
     said += [f"mixed precision ({t.mixed_precision})"] if t.mixed_precision != "no" else []
     return f"Optimiser: Adam, {', '.join(said)}; the paper states none of it."

@@ -17,9 +17,10 @@ from ser_toolkit.evaluation.job_progress import FoldDone, JobProgress
 from ser_toolkit.evaluation.overlap import counted, some
 from ser_toolkit.evaluation.predictions import Item, Predictions, concatenate
 from ser_toolkit.training.checkpoint import RECIPE, save_run
-from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold
+from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold, teachers_of
 from ser_toolkit.training.metrics import score
 from ser_toolkit.training.progress import Silent
+from ser_toolkit.training.training_entry import training_entry
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -98,7 +99,7 @@ def run_folds(
         has anything to test.
     """
     if store is not None:
-        _check_folds(store, folds, data)
+        _check_folds(plan, store, folds, data)
     if main:
         folder.mkdir(parents=True, exist_ok=True)
     total = total or len(seeds) * len(folds.folds)
@@ -137,7 +138,8 @@ def run_folds(
                 if main:
                     if models != "drop":
                         work.mkdir(exist_ok=True)
-                        save_run(work, plan.recipe(calibration=fitted.calibration), fitted.weights)
+                        heard = training_entry(fold.split, data, store, seed=seed, teachers=fitted.teachers)
+                        save_run(work, plan.recipe(calibration=fitted.calibration, training=heard), fitted.weights)
                     predictions.save(path)
                     shutil.rmtree(work if models == "drop" else work / "work", ignore_errors=True)
                 if accelerator is not None:
@@ -194,13 +196,14 @@ def is_finished(folder: Path, data: Dataset, folds: Folds, seeds: Sequence[int],
     )
 
 
-def _check_folds(store: FeatureStore, folds: Folds, data: Dataset) -> None:
+def _check_folds(plan: Plan, store: FeatureStore, folds: Folds, data: Dataset) -> None:
     """Refuse all folds if one of them cannot be fitted: nobody should learn that after hours of the others."""
     for fold in folds.folds:
         try:
             check_fold(store, fold.split, data.classes, data.labels)
         except SplitError as error:
             raise SplitError(f"{fold.name}: {error}; take those recordings out of the manifest") from error
+        teachers_of(plan, store, fold.split, data)  # one that heard a test recording is refused
     if all(i in store.excluded for fold in folds.folds for i in fold.split.indices("test")):
         raise SplitError(f"no test recording can be used: {'; '.join(_lost(folds, data, store.excluded)[:1])}")
 

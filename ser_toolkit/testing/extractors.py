@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +11,7 @@ from ser_toolkit.interfaces import FeatureSpec
 from ser_toolkit.testing.checks import CheckResult, assert_passed, check, check_component, require
 from ser_toolkit.testing.sliding import check_sliding
 from ser_toolkit.testing.sounds import hard_sounds, sine, speech
+from ser_toolkit.testing.without_torch import works_without_torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,18 +28,6 @@ LOUDNESS_CHANGE = 0.02
 
 LOUDNESS_CHANGE_DB = 0.2
 """The same for features in dB; 0.99 to 1.0 is 0.09 dB."""
-
-TORCH_PROBE = """
-import json, pickle, sys
-sys.path[:] = json.loads(sys.argv[1])
-import numpy as np
-extractor = pickle.load(sys.stdin.buffer)
-sr = int(sys.argv[2])
-extractor.spec(sr, sr)
-extractor(np.linspace(-0.5, 0.5, sr, dtype=np.float32), sr)
-sys.exit(3 if "torch" in sys.modules else 0)
-"""
-"""Program that makes an extractor in a new process, calls it, and ends with 3 if that loaded torch."""
 
 
 def check_extractor(extractor: FeatureExtractor, sr: int = 16_000) -> list[CheckResult]:
@@ -195,19 +181,7 @@ class _Checks:
         return f"{jumps:.0%} of the values change by more than {LOUDNESS_CHANGE:.0%}"
 
     def no_torch(self) -> str:
-        if "torch" in getattr(self.extractor, "libraries", ()):
-            return "its libraries name torch"
-        done = subprocess.run(
-            [sys.executable, "-c", TORCH_PROBE, json.dumps(sys.path), str(self.sr)],
-            input=pickle.dumps(self.extractor),
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        require(done.returncode != 3, "making and calling it imports torch: import it only where it is used")
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        require(done.returncode == 0, f"it does not work in a new process: {''.join(last)}")
-        return "torch is not loaded"
+        return works_without_torch(self.extractor, self.sr)
 
 
 def _same(got: NDArray[np.float32], want: NDArray[np.float32], message: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +11,7 @@ from ser_toolkit.data.quality import SILENT_DBFS, peak_dbfs
 from ser_toolkit.preprocessing import Chain
 from ser_toolkit.testing.checks import CheckResult, assert_passed, check, check_component, require
 from ser_toolkit.testing.sounds import hard_sounds, speech
+from ser_toolkit.testing.without_torch import works_without_torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,17 +30,6 @@ LEAST_CORRELATION = 0.9
 """Least correlation of a recording in stretches with the same in one: what is estimated of a few seconds differs."""
 
 _BLOCK = 4410
-
-TORCH_PROBE = """
-import json, pickle, sys
-sys.path[:] = json.loads(sys.argv[1])
-import numpy as np
-step = pickle.load(sys.stdin.buffer)
-sr = int(sys.argv[2])
-step(np.random.default_rng(0).uniform(-0.1, 0.1, sr).astype(np.float32), sr)
-sys.exit(3 if "torch" in sys.modules else 0)
-"""
-"""Program that makes a step in a new process, calls it, and ends with 3 if that loaded torch."""
 
 
 def check_preprocessor(step: Preprocessor, sr: int = 16_000) -> list[CheckResult]:
@@ -184,19 +171,7 @@ class _Checks:
         return f"correlation {correlation:.4f}"
 
     def no_torch(self) -> str:
-        if "torch" in getattr(self.step, "libraries", ()):
-            return "its libraries name torch"
-        done = subprocess.run(
-            [sys.executable, "-c", TORCH_PROBE, json.dumps(sys.path), str(self.sr)],
-            input=pickle.dumps(self.step),
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        require(done.returncode != 3, "making and calling it imports torch: import it only where it is used")
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        require(done.returncode == 0, f"it does not work in a new process: {''.join(last)}")
-        return "torch is not loaded"
+        return works_without_torch(self.step, self.sr)
 
 
 def _in_stretches(step: Preprocessor, y: NDArray[np.float32], sr: int, *, n_block: int) -> NDArray[np.float32]:
