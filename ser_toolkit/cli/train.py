@@ -30,6 +30,10 @@ def train(
         Path | None,
         typer.Option(help="Split file that `ser-toolkit split` wrote; split.fold says which.", dir_okay=False),
     ] = None,
+    calibrate_on: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `evaluate` with this configuration: probabilities are calibrated on its folds."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Run folder to make.", file_okay=False, callback=refuse_stream)
@@ -56,9 +60,11 @@ def train(
     - `ser-toolkit train corpus/manifest.csv --emotions anger,happiness,neutral,sadness --out runs/first`
     - `ser-toolkit train a/manifest.csv b/manifest.csv --set model.pooling=mean --set training.lr=3e-4`
     - `ser-toolkit train corpus/ --features egemaps --model svm --out runs/svm`
+    - `ser-toolkit train corpus/manifest.csv --config my.toml --calibrate-on runs/evaluate --out runs/final`
     """
     from ser_toolkit.cli.cache import wanted_cache
     from ser_toolkit.cli.outputs import resumable
+    from ser_toolkit.evaluation.fold_calibration import calibration_of
     from ser_toolkit.report import terminal
     from ser_toolkit.report.training_progress import RichProgress
     from ser_toolkit.training.config import read_config
@@ -81,6 +87,8 @@ def train(
         overrides.append(f"emotions={_toml_list(emotions)}")
     if allow_speaker_overlap:
         overrides.append("split.allow_speaker_overlap=true")
+    if calibrate_on is not None:
+        overrides.append('calibration.on="folds"')
     settings = read_config(config, [*overrides, *(set_ or [])])
     keep_freed_memory()
     with RichProgress() as progress, resumable(progress, out):
@@ -93,6 +101,7 @@ def train(
             speaker_pattern=speaker_pattern,
             progress=progress,
             cache=wanted_cache(cache),
+            calibration=None if calibrate_on is None else calibration_of(calibrate_on, settings),
         )
     if progress.is_main_process:
         terminal.console().print(terminal.training(result))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ser_toolkit.errors import ModelError, SplitError
+from ser_toolkit.errors import ConfigError, ModelError, SplitError
+from ser_toolkit.evaluation.fold_calibration import calibrate_across, keep_calibration
 from ser_toolkit.evaluation.job_progress import FoldDone, JobProgress
 from ser_toolkit.evaluation.overlap import counted, some
 from ser_toolkit.evaluation.predictions import Item, Predictions, concatenate
@@ -94,10 +95,17 @@ def run_folds(
 
     Raises
     ------
+    ConfigError
+        If each fold is to be calibrated on others, and there is one only.
     SplitError
         Before anything is fitted, if a fold has no training window of a label or no development window, or if no fold
         has anything to test.
     """
+    if config.calibration.on == "folds" and len(folds.folds) < 2:
+        raise ConfigError(
+            f'calibration.on = "folds" takes two folds or more, {folds.protocol} has one: take another protocol, or '
+            'calibration.on = "development"'
+        )
     if store is not None:
         _check_folds(plan, store, folds, data)
     if main:
@@ -162,7 +170,13 @@ def run_folds(
                 )
             done.append(predictions)
     reasons = excluded if excluded is not None else store.excluded if store is not None else {}
-    return replace(concatenate(done), notes=_lost(folds, data, reasons))
+    predictions = replace(concatenate(done), notes=_lost(folds, data, reasons))
+    if config.calibration.on == "folds":
+        predictions, found = calibrate_across(predictions, config.calibration)
+        number_of = {fold.name: i for i, fold in enumerate(folds.folds)}
+        for (seed, fold_name), calibration in found.items() if main else ():
+            keep_calibration(model_folder(folder, seed, number_of[fold_name]), calibration)
+    return predictions
 
 
 def fold_file(seed: int, fold: int) -> str:

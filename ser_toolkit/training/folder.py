@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import ConfigError, OutputError
+from ser_toolkit.training.config import TrainConfig
 from ser_toolkit.training.folder_lock import LOCK, locked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ser_toolkit.recipe import Recipe
-    from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.dataset import Dataset
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "refuse_full",
     "run_folder",
     "state_of",
+    "with_new_settings",
 ]
 
 CONFIG = "config.json"
@@ -110,7 +111,7 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     """
     path, state = out / CONFIG, dict(state)
     if resume and path.is_file():
-        before = read_state(out)
+        before = with_new_settings(read_state(out))
         changed = []
         for key, value in state.items():
             old = before.get(key)
@@ -129,6 +130,25 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     for leftover in out.rglob(f"{atomic.PREFIX}*"):  # of a run that was killed while it wrote
         leftover.unlink(missing_ok=True)
     atomic.write_text(path, json.dumps(state, indent=2))
+
+
+def with_new_settings(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a run that an older version began: settings that it did not know stand at their defaults.
+
+    Parameters
+    ----------
+    state : dict
+        From `read_state`.
+
+    Returns
+    -------
+    dict
+        The same where its configuration cannot be read by this version.
+    """
+    try:
+        return {**state, "config": TrainConfig.model_validate(state["config"]).model_dump(mode="json")}
+    except (KeyError, ValueError):
+        return state
 
 
 def changes_of(key: str, before: Any, now: Any) -> list[str]:

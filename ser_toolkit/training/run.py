@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.recipe import Calibration
     from ser_toolkit.training.store import FeatureStore
 
 __all__ = ["train"]
@@ -56,6 +57,7 @@ def train(
     progress: Progress | None = None,
     registry: Registry | None = None,
     cache: FeatureCache | None = None,
+    calibration: Calibration | None = None,
 ) -> TrainResult:
     """Train a model on labelled recordings and write a run folder.
 
@@ -79,6 +81,9 @@ def train(
         Where components come from; default: the installed plugins.
     cache : FeatureCache, optional
         Features of earlier runs, ``FeatureCache.default()``; default: none.
+    calibration : Calibration, optional
+        For ``calibration.on = "folds"``: of a cross-validation of the same components, from
+        `ser_toolkit.evaluation.fold_calibration.calibration_of`.
 
     Returns
     -------
@@ -97,6 +102,13 @@ def train(
         raise ConfigError(
             "training.seeds is for `ser-toolkit evaluate`, which gives mean and spread over seeds; train makes one "
             "model: set training.seed"
+        )
+    if (config.calibration.on == "folds") != (calibration is not None):
+        raise ConfigError(
+            'calibration.on = "folds" needs a finished cross-validation of the same components: name its folder '
+            '(--calibrate-on), or set calibration.on = "development"'
+            if calibration is None
+            else 'a calibration was given, which takes calibration.on = "folds"'
         )
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
     plan = Plan.make(config, data.labels, registry)
@@ -131,7 +143,7 @@ def train(
             if main:
                 shutil.rmtree(out / "work", ignore_errors=True)  # of a run that was killed at its very end
             return read_result(out)
-        return _trained(plan, data, folds, config, accelerator, out, progress, cache)
+        return _trained(plan, data, folds, config, accelerator, out, progress, cache, calibration)
 
 
 def _trained(
@@ -143,6 +155,7 @@ def _trained(
     out: Path,
     progress: Progress,
     cache: FeatureCache | None,
+    calibration: Calibration | None,
 ) -> TrainResult:
     """Extract, fit, score and write."""
     train_part = folds.fold(config.split.fold).split.indices("train")
@@ -159,6 +172,8 @@ def _trained(
     )
     parts = _guarded(data, folds, config, store)
     fitted = fit_fold(plan, store, parts, data, config, accelerator, out, progress)
+    if calibration is not None:
+        fitted = dataclasses.replace(fitted, calibration=calibration)
     result = _result(out, plan, store, parts, data, config, fitted)
     if accelerator is None or accelerator.is_main_process:
         # spread over the development recordings, whose features differ from those that weights were fitted to

@@ -232,15 +232,20 @@ class DistillConfig(Settings):
 
 
 class CalibrationConfig(Settings):
-    """What is fitted on the development speakers after training.
+    """What is fitted on held-out speakers after training.
 
     Parameters
     ----------
+    on : {"development", "folds"}
+        ``"development"``: the development speakers. ``"folds"``: the test speakers of a cross-validation, which are
+        many more. ``evaluate`` calibrates each fold on the test parts of the others; ``train`` needs to be told of a
+        finished one.
     method : {"lac", "class-conditional", "none"}
         Prediction sets: one threshold for all labels, one per label, or none.
     alpha : float
         Share of recordings whose set may lack the true label.
     """
 
+    on: Literal["development", "folds"] = "development"
     method: Literal["lac", "class-conditional", "none"] = "lac"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -13,6 +13,7 @@ import pytest
 from ser_toolkit.data import audio
 from ser_toolkit.errors import AudioError, ConfigError, ModelError
 from ser_toolkit.evaluation.crossval import cross_validate
+from ser_toolkit.evaluation.run_folds import model_folder
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.noise.bench import SilentBench, run_bench
 from ser_toolkit.noise.conditions import parse_conditions
@@ -21,7 +22,10 @@ from ser_toolkit.noise.fitted import fold_model
 from ser_toolkit.noise.folds import bench_folds
 from ser_toolkit.noise.groups import FittedModel, Subject
 from ser_toolkit.plugin_registry import default_registry
+from ser_toolkit.training.checkpoint import read_recipe
 from ser_toolkit.training.plan import Plan
+from ser_toolkit.training.seen import Seen
+from ser_toolkit.training.splits import PARTS
 
 LOGREG = {
     "features": {"melfun": {"name": "mel-functionals", "n_mels": 16}},
@@ -155,6 +159,17 @@ def test_a_kept_model_says_what_the_fold_said(config, tiny_corpus, tmp_path):
                 rows[key] += values
     own = done.predictions.select(np.array([item.fold == fold.name for item in done.predictions.items]))
     np.testing.assert_allclose(ask(collate(rows, features.specs())), own.logits, atol=1e-5)
+
+
+def test_a_kept_model_says_whom_it_has_heard(finished):
+    done, *_ = finished
+    for i, fold in enumerate(done.folds.folds):
+        recipe = read_recipe(model_folder(done.out / "folds", 0, i))
+        assert recipe.training is not None
+        seen = Seen.of(recipe.training)
+        for part in PARTS:
+            known = [seen.has_speaker(done.data.utterances[j]) for j in fold.split.indices(part)]
+            assert known and set(known) == {part != "test"}
 
 
 def test_processes_give_the_same_features_in_the_same_order(finished):
