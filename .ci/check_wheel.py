@@ -8,13 +8,15 @@ wheel = Path(sys.argv[1])
 names = zipfile.ZipFile(wheel).namelist()
 top = {name.split("/")[0] for name in names}
 dist_info = {t for t in top if t.endswith(".dist-info")}
-plugins = ("paper", "baselines", "compact", "corpora", "denoise", "gemaps")
+plugins = ("paper", "baselines", "compact", "corpora", "denoise", "functionals", "gemaps")
 expected = {"ser_toolkit"} | {f"ser_toolkit_{name}" for name in plugins}
 if len(dist_info) != 1 or top - dist_info != expected:
     sys.exit(f"top levels of {wheel.name} are {sorted(top)}, expected {sorted(expected)} and one .dist-info")
 for wanted in (
     "ser_toolkit/models/emodb.onnx",
     "ser_toolkit/models/emodb.md",
+    "ser_toolkit/models/trilingual.onnx",
+    "ser_toolkit/models/trilingual.md",
     "ser_toolkit/py.typed",
     "ser_toolkit/data/silero_vad/silero_vad_16k_sequence.onnx",
     "ser_toolkit/data/silero_vad/LICENSE",

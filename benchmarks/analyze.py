@@ -52,7 +52,7 @@ def variant(folder: Path, *, feature: str, sliding: bool) -> Path:
     import onnx
 
     registry = default_registry()
-    model = onnx.load(bundled.resolve(None))
+    model = onnx.load(bundled.resolve("emodb"))
     (entry,) = [p for p in model.metadata_props if p.key == METADATA_KEY]
     recipe = json.loads(entry.value)
     extractor = registry.create("feature", feature, {"mode": "sliding"} if sliding else {})

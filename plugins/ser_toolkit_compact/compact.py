@@ -41,7 +41,8 @@ class Compact:
     image_dense : int
         Width of the dense layer between the pooled statistics and a branch's opinion.
     vector_dense : tuple of int
-        Widths of the dense layers on a vector.
+        Widths of the dense layers on a vector; none: a vector's opinion is linear in its values, which suits long
+        vectors.
     conv_dropout : float
         Share of channels, 0 to below 1, dropped after each block but the first two.
     dropout : float
@@ -74,7 +75,7 @@ class Compact:
     channels: Annotated[tuple[Count, ...], MinLen(1)] = (32, 64, 128, 256, 256)
     attention: Count = 128
     image_dense: Count = 256
-    vector_dense: Annotated[tuple[Count, ...], MinLen(1)] = (128, 128)
+    vector_dense: tuple[Count, ...] = (128, 128)
     conv_dropout: Share = 0.1
     dropout: Share = 0.4
     fusion: Literal["sum", "concat"] = "sum"

@@ -139,7 +139,7 @@ class CompactNet(nn.Module):
         for name, spec in inputs.items():
             vector = spec.role == "vector"
             self.branches[_key(name)] = VectorBranch(config, spec) if vector else SpectrogramBranch(config, spec)
-            widths.append(config.vector_dense[-1] if vector else config.image_dense)
+            widths.append(cast("int", (spec.shape[0], *config.vector_dense)[-1]) if vector else config.image_dense)
         if self.joined:
             widths = [sum(widths)]
         self.heads = nn.ModuleDict(

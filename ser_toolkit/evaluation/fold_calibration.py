@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import ConfigError
+from ser_toolkit.evaluation.overlap import counted
 from ser_toolkit.evaluation.predictions import Predictions
 from ser_toolkit.training.calibration import calibrate
 from ser_toolkit.training.checkpoint import RECIPE, read_recipe
@@ -131,7 +132,8 @@ def calibration_of(folder: Path, config: TrainConfig) -> Calibration:
         )
     predictions = Predictions.load(folder / PREDICTIONS)
     first = predictions.select(np.array([item.seed == predictions.seeds[0] for item in predictions.items]))
-    return _fit(first, config.calibration, f"unheard speakers of a cross-validation: {predictions.protocol}")
+    n_folds, n_speakers = (len({getattr(i, what) for i in first.items} - {None}) for what in ("fold", "speaker"))
+    return _fit(first, config.calibration, f"{counted(n_speakers, 'unheard speaker')}, {n_folds}-fold cross-validation")
 
 
 def _fit(predictions: Predictions, config: CalibrationConfig, fitted_on: str) -> Calibration:

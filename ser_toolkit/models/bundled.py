@@ -11,7 +11,7 @@ __all__ = ["DEFAULT", "FOLDER", "display_name", "names", "resolve"]
 FOLDER = Path(__file__).parent
 """Where bundled models are; a plain folder of the installed package."""
 
-DEFAULT = "emodb"
+DEFAULT = "trilingual"
 """The model that is taken where none is named. The names themselves are those of the files in `FOLDER`."""
 
 

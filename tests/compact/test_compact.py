@@ -42,6 +42,7 @@ def build(inputs=BOTH, targets=(EMOTION,), **config):
         (BOTH, {}, 1_310_437 + 28_932),
         (BOTH, {"branches": "image"}, 1_310_437),
         (BOTH, {"branches": "vector"}, 28_932),
+        (BOTH, {"branches": "vector", "vector_dense": ()}, 88 * 4 + 4),
         (BOTH, {"fusion": "concat"}, 1_310_437 + 28_932 - 4),
         ({"mel": MEL}, {"conv_dropout": 0.0, "dropout": 0.0}, 1_310_437),
     ],

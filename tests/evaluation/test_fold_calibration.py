@@ -97,7 +97,7 @@ def test_a_final_model_is_calibrated_on_all_folds(finished, tiny_corpus, tmp_pat
     config = check_config({**CONFIG, "split": {"protocol": "hold-out", "test": 0.0}})
     found = calibration_of(finished.out, config)
     assert found.conformal.n == len(finished.predictions.items)
-    assert "leave-one-pair-out" in found.fitted_on
+    assert found.fitted_on == "6 unheard speakers, 3-fold cross-validation"
     result = train(tiny_corpus, config=config, out=tmp_path / "run", device="cpu", calibration=found)
     assert read_recipe(result.run_dir).calibration == found
     with pytest.raises(ConfigError, match="needs a finished cross-validation"):
