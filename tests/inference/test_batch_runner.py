@@ -21,7 +21,7 @@ from ser_toolkit.interfaces import FeatureSpec
 
 @pytest.fixture(scope="module")
 def model():
-    return Model.open(device="cpu")
+    return Model.open("emodb", device="cpu")
 
 
 def batch(specs, n, seed=0):

@@ -84,7 +84,7 @@ def test_sets_of_files_windows_and_streams(tmp_path, tiny_model, speech):
 
 def test_the_bundled_model_has_sets():
     sets = ser_toolkit.load(device="cpu").recipe.conformal
-    assert (sets.method, sets.alpha, sets.n) == ("lac", 0.1, 73)
+    assert (sets.method, sets.alpha, sets.n) == ("lac", 0.1, 2553)
     assert 0.5 < sets.thresholds[0] < 1
 
 

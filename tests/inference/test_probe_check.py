@@ -6,14 +6,17 @@ import pytest
 
 from ser_toolkit.inference.model import Model
 from ser_toolkit.inference.probe_check import check_probes
+from ser_toolkit.models import bundled
 
 
 @pytest.fixture(scope="module")
 def model():
-    return Model.open(device="cpu")
+    return Model.open("emodb", device="cpu")
 
 
-def test_the_bundled_model_agrees(model):
+@pytest.mark.parametrize("name", bundled.names())
+def test_bundled_models_agree(name):
+    model = Model.open(name, device="cpu")
     checks = check_probes(model.recipe, model.features.extractors)
     assert [c.feature for c in checks] == list(model.recipe.features)
     assert all(c.agrees and c.message == "" for c in checks)
