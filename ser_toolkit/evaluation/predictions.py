@@ -16,7 +16,10 @@ from ser_toolkit.training.metrics import aggregate, softmax
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Item", "Predictions", "concatenate"]
+__all__ = ["PREDICTIONS", "Item", "Predictions", "concatenate"]
+
+PREDICTIONS = "predictions.parquet"
+"""Where an evaluation keeps them in its folder."""
 
 _Seconds = Annotated[float, Field(ge=0, strict=True)]
 _Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True)]
