@@ -96,7 +96,8 @@ def _shape(frames: NDArray[np.float64], power: NDArray[np.float64], sr: int) -> 
     share = power / power.sum(axis=1, keepdims=True)
     centroid = share @ hz
     off = hz - centroid[:, None]
-    spread = np.sqrt((share * off**2).sum(axis=1))
+    off_2 = off * off
+    spread = np.sqrt((share * off_2).sum(axis=1))
     below = share.cumsum(axis=1)
     level = _decibels((frames**2).mean(axis=1))
     in_bands = [
@@ -115,8 +116,8 @@ def _shape(frames: NDArray[np.float64], power: NDArray[np.float64], sr: int) -> 
         [
             centroid,
             spread,
-            (share * off**3).sum(axis=1) / spread**3,
-            (share * off**4).sum(axis=1) / spread**4,
+            (share * off_2 * off).sum(axis=1) / spread**3,
+            (share * off_2 * off_2).sum(axis=1) / spread**4,
             *(hz[(below >= part).argmax(axis=1)] for part in ROLL_OFF),
             -(share * np.log2(share)).sum(axis=1),
             level,
