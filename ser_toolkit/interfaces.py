@@ -298,11 +298,20 @@ class ClassicalModel(Component, Protocol):
     Notes
     -----
     An optional ``exportable: bool`` (class variable or property) that is False says that a trained model has no exact
-    ONNX form: it can be trained and scored, not exported.
+    ONNX form: it can be trained, scored and analyzed with (``analyze --model RUN_DIR``), not exported.
+
+    An optional class variable ``stored_types: tuple[str, ...]`` names types of the plugin's own, ``"package.Class"``,
+    that a fitted estimator holds beside those of scikit-learn and numpy. They are read back without calling
+    anything but ``__new__``, so their attributes must be numbers, arrays and estimators.
     """
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
-        """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class)."""
+        """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class).
+
+        A ``GridSearchCV`` around one chooses among settings: training replaces its ``cv`` by folds of whole speakers,
+        and keeps the best estimator. Any other whose ``fit`` has a parameter ``groups`` is given the speaker of each
+        row, as int64; see `ser_toolkit.training.grid_search`.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from ser_toolkit.evaluation.predictions import Item, Predictions
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.model import Model
 from ser_toolkit.models import bundled
+from ser_toolkit.training.checkpoint import is_classical
 from ser_toolkit.training.export import export, temperature_of
 from ser_toolkit.training.store import build_store
 
@@ -61,7 +62,8 @@ def evaluate_model(
     Parameters
     ----------
     model : str, path or Model
-        An exported ``.onnx`` file, a bundled name, a run folder (exported to a temporary file), or an open model.
+        An exported ``.onnx`` file, a bundled name, a run folder (of a network: exported to a
+        temporary file), or an open model.
     manifests : path or sequence of paths
         As for `ser_toolkit.training.run.train`.
     emotions : sequence of str, optional
@@ -169,7 +171,7 @@ def opened_model(
             raise ConfigError("hop_s belongs to opening a model: Model.open(..., hop_s=...)")
         yield model, display_path(model.name)
         return
-    if str(model) in bundled.names() or not Path(model).is_dir():
+    if str(model) in bundled.names() or not Path(model).is_dir() or is_classical(Path(model)):
         opened = Model.open(model, device=device, hop_s=hop_s, registry=registry)
         yield opened, display_path(opened.name)
         return

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from ser_toolkit.training.dataset import Dataset
     from ser_toolkit.training.plan import Plan
     from ser_toolkit.training.protocols import Fold, Folds
+    from ser_toolkit.training.splits import Part
     from ser_toolkit.training.store import FeatureStore
 
     Models = Literal["drop", "keep", "need"]
 
-__all__ = ["fold_file", "is_finished", "model_folder", "run_folds"]
+__all__ = ["development_file", "fold_file", "is_finished", "model_folder", "run_folds"]
 
 
 def run_folds(
@@ -148,6 +149,10 @@ def run_folds(
                         work.mkdir(exist_ok=True)
                         heard = training_entry(fold.split, data, store, seed=seed, teachers=fitted.teachers)
                         save_run(work, plan.recipe(calibration=fitted.calibration, training=heard), fitted.weights)
+                    development_file(folder, name).parent.mkdir(exist_ok=True)
+                    _predictions(fitted, store, data, folds, fold, seed=seed, part="dev").save(
+                        development_file(folder, name)
+                    )
                     predictions.save(path)
                     shutil.rmtree(work if models == "drop" else work / "work", ignore_errors=True)
                 if accelerator is not None:
@@ -182,6 +187,11 @@ def run_folds(
 def fold_file(seed: int, fold: int) -> str:
     """Name of what is kept of a fold, which counts from 0: ``seed-0-fold-1``."""
     return f"seed-{seed}-fold-{fold + 1}"
+
+
+def development_file(folder: Path, name: str) -> Path:
+    """Where `run_folds` keeps what the model of a fold, `fold_file`, says of its development speakers."""
+    return folder / "dev" / f"{name}.parquet"
 
 
 def model_folder(folder: Path, seed: int, fold: int) -> Path:
@@ -259,9 +269,9 @@ def _finished(path: Path, data: Dataset) -> Predictions | None:
 
 
 def _predictions(
-    fitted: FittedFold, store: FeatureStore, data: Dataset, folds: Folds, fold: Fold, *, seed: int
+    fitted: FittedFold, store: FeatureStore, data: Dataset, folds: Folds, fold: Fold, *, seed: int, part: Part = "test"
 ) -> Predictions:
-    tested = [i for i in fold.split.indices("test") if i not in store.excluded]
+    tested = [i for i in fold.split.indices(part) if i not in store.excluded]
     position = {utterance: row for row, utterance in enumerate(tested)}
     conformal: Any = fitted.calibration.conformal
     items = []
@@ -291,6 +301,6 @@ def _predictions(
         protocol=folds.protocol,
         items=tuple(items),
         owner=np.array([position[u] for u in owner.tolist()], dtype=np.int64),
-        logits=np.asarray(fitted.logits.get("test", np.zeros((0, len(data.labels)))), dtype=np.float64),
+        logits=np.asarray(fitted.logits.get(part, np.zeros((0, len(data.labels)))), dtype=np.float64),
         alpha=conformal.alpha if conformal else None,
     )

@@ -155,7 +155,7 @@ class Analysis:
             min_confidence=options.min_confidence,
         )
         settings = {
-            "model": f"{self._name} {hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()}",
+            "model": f"{self._name} {_digest(path)}",
             "hop": self.front.features.segmentation.hop_s,
             "aggregate": options.aggregation,
             "smooth": smoothing_s,
@@ -263,6 +263,12 @@ class Analysis:
             environment=environment(self.front),
             profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile if total),
         )
+
+
+def _digest(path: Path) -> str:
+    """Hash of a model: of its file, or of all files in the run folder of a classical one."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    return hashlib.blake2b(b"".join(p.read_bytes() for p in files), digest_size=8).hexdigest()
 
 
 def _shared_session(path: Path, options: Options) -> tuple[Session | None, str]:

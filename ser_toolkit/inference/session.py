@@ -90,7 +90,7 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0, spin: bo
     Parameters
     ----------
     path : Path
-        The file. Weights outside it are refused.
+        The file. Weights outside it are refused. Or the run folder of a classical model, which runs on the CPU.
     device : str, optional
         ``"auto"`` takes a CUDA device if one works; ``"cuda"``, ``"cuda:1"`` and ``"tensorrt"`` insist on it.
         TensorRT compiles each model for minutes at first.
@@ -113,6 +113,12 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0, spin: bo
         If the device that was asked for does not run; says why and what to install.
     """
     kind, index = parse_device(device)
+    if path.is_dir():
+        from ser_toolkit.inference.classical_run import open_run
+
+        if kind not in ("auto", "cpu"):
+            raise DeviceError(f"{kind}:{index} cannot be used: {path} holds a classical model, which runs on the CPU")
+        return open_run(path, fallback="a classical model runs on the CPU" if kind == "auto" else "")
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -47,7 +47,7 @@ def fold_model(folder: Path, *, device: str, registry: Registry) -> Ask:
         If the files are missing or damaged.
     """
     if checkpoint.is_classical(folder):
-        _, classifier = checkpoint.load_classifier(folder)
+        _, classifier = checkpoint.load_classifier(folder, registry)
         return lambda batch: classifier.logits(classifier.flatten(batch))
     import torch
 

@@ -93,7 +93,7 @@ def export(run_dir: str | Path, output: str | Path, *, registry: Registry | None
     if checkpoint.is_classical(run_dir):
         from ser_toolkit.training.export_classical import convert, probabilities
 
-        recipe, classifier = checkpoint.load_classifier(run_dir)
+        recipe, classifier = checkpoint.load_classifier(run_dir, registry)
         features = checkpoint.read_samples(run_dir)
         proto = convert(classifier, recipe, checkpoint.specs_of(recipe, registry))
         expected = probabilities(classifier, recipe, features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from ser_toolkit.errors import ConfigError, DeviceError, MissingTierError
 from ser_toolkit.training.checkpoint import Classifier
+from ser_toolkit.training.grid_search import fit_by_speaker, groups_of
 from ser_toolkit.training.standardize import fit_standardization
 from ser_toolkit.training.teaching import teach, with_teachers
 
@@ -273,9 +275,18 @@ def _tracked(accelerator: Accelerator, logs: Path) -> Iterator[Callable[[Epoch],
 
 
 def fit_classical(
-    plan: Plan, store: FeatureStore, parts: Split, classes: NDArray[np.int64], config: TrainConfig
+    plan: Plan,
+    store: FeatureStore,
+    parts: Split,
+    classes: NDArray[np.int64],
+    config: TrainConfig,
+    *,
+    speakers: Sequence[str | None] | None = None,
 ) -> tuple[Classifier, Logits, tuple[Epoch, ...]]:
-    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no votes and no epochs."""
+    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no votes and no epochs.
+
+    `speakers`, of every utterance, are kept whole where the estimator chooses settings by cross-validation.
+    """
     specs = plan.features.specs()
     if varying := [key for key, spec in specs.items() if spec.varies]:
         raise ConfigError(
@@ -286,13 +297,18 @@ def fit_classical(
         estimator=plan.model.estimator(specs, plan.target, seed=config.training.seed),
         standardization=fit_standardization(store, store.windows_of(parts.indices("train")), specs),
         n_classes=len(plan.target.labels),
+        stored_types=tuple(getattr(plan.model, "stored_types", ())),
     )
 
     def flat(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return classifier.flatten({key: np.stack([store.get(key, int(w)) for w in rows]) for key in specs})
 
     try:
-        classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
+        owner = store.owner[windows["train"]]
+        fitted = fit_by_speaker(
+            classifier.estimator, flat(windows["train"]), classes[owner], groups=groups_of(owner, speakers)
+        )
+        classifier = dataclasses.replace(classifier, estimator=fitted)
         logits: Logits = {
             p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
             for p, rows in windows.items()

@@ -119,7 +119,8 @@ def fit_fold(
     teachers = teachers_of(plan, store, parts, data)
     weights: Any
     if accelerator is None:
-        weights, logits, epochs = fit_classical(plan, store, parts, data.classes, config)
+        speakers = [u.speaker for u in data.utterances]
+        weights, logits, epochs = fit_classical(plan, store, parts, data.classes, config, speakers=speakers)
     else:
         votes = data.votes() if config.training.soft_labels else None
         weights, logits, epochs = fit_network(

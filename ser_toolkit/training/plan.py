@@ -142,7 +142,8 @@ class Plan:
         if isinstance(self.model, ClassicalModel):
             estimator = self.model.estimator(specs, self.target, seed=0)
             n_features = sum(math.prod(n or 0 for n in spec.shape) for spec in specs.values())
-            check_storable(estimator, n_features=n_features, n_classes=len(self.target.labels))
+            own = tuple(getattr(self.model, "stored_types", ()))
+            check_storable(estimator, n_features=n_features, n_classes=len(self.target.labels), also=own)
         else:
             self.model.build(specs, [self.target])
             self.loss.build(self.target, class_counts)

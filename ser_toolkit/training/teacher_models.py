@@ -82,7 +82,7 @@ def open_teacher(path: Path, recipe: Recipe, *, device: str, registry: Registry)
         session, target = open_session(path, device="cpu"), recipe.targets[0].name
         return lambda batch: np.asarray(session.run(target, batch), dtype=np.float64)
     if checkpoint.is_classical(path):
-        _, classifier = checkpoint.load_classifier(path)
+        _, classifier = checkpoint.load_classifier(path, registry)
         return lambda batch: calibrated(classifier.logits(classifier.flatten(batch)), recipe)
     import torch
 
