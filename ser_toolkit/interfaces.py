@@ -116,9 +116,9 @@ class TargetSpec:
     Parameters
     ----------
     name : str
-        ``"emotion"``; also the name of the output of an exported model.
+        ``"emotion"``, ``"dimensions"``; also the name of the output of an exported model.
     kind : {"class", "multilabel", "regression"}
-        This release trains ``"class"``; the other kinds are reserved.
+        This release trains ``"class"`` and ``"regression"``; ``"multilabel"`` is reserved.
     labels : tuple of str
         The classes, or the names of the dimensions of a regression.
     """
@@ -281,7 +281,8 @@ class NeuralModel(Component, Protocol):
         torch.nn.Module
             Its ``forward(**features)`` takes one float32 tensor (batch, *shape) per input, already
             standardized, and an int64 ``<name>_length`` (batch,) for each input whose shape varies; it
-            returns ``{target.name: (batch, len(target.labels))}``: logits of a class target.
+            returns ``{target.name: (batch, len(target.labels))}`` in the order of `targets`: logits of a class
+            target, values of a regression target (on a scale of -1 to 1, but not bounded).
 
         Raises
         ------
@@ -317,7 +318,7 @@ class ClassicalModel(Component, Protocol):
 
 @runtime_checkable
 class Loss(Component, Protocol):
-    """A training loss."""
+    """A training loss, of class targets or of regression targets; it refuses the others with a `ComponentError`."""
 
     def build(self, target: TargetSpec, class_counts: Sequence[int]) -> torch.nn.Module:
         """Loss for one target.
@@ -327,14 +328,18 @@ class Loss(Component, Protocol):
         target : TargetSpec
             What is predicted.
         class_counts : sequence of int
-            Training segments per class, in the order of ``target.labels``.
+            Training segments per class, or with a rating per dimension, in the order of ``target.labels``.
 
         Returns
         -------
         torch.nn.Module
-            ``forward(logits, target)``: logits (batch, classes) in any float type, target either int64
+            ``forward(logits, target)`` for classes: logits (batch, classes) in any float type, target either int64
             class indices (batch,) or soft labels (batch, classes) that sum to 1; gives a scalar, the mean
             over the batch, computed in float32.
+
+            ``forward(values, ratings)`` for a regression: values (batch, dimensions) in any float type, ratings of
+            the same shape in float32, NaN where nobody rated, which must have no influence; gives a scalar computed
+            in float32, over the batch as a whole, 0 where nothing is rated.
         """
         ...
 

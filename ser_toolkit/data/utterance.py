@@ -21,7 +21,7 @@ class Utterance:
     key : str
         The recording as the manifest writes it; for a folder per class the path below the folder, with ``/``.
     emotion : str
-        Label, not empty, case as written.
+        Label, case as written; empty only where a recording is rated by dimensions alone.
     speaker : str or None
         Who speaks; ``None`` if the manifest does not say.
     start_s, end_s : float or None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ser_toolkit.evaluation.evaluation import evaluate
+from ser_toolkit.evaluation.evaluation import evaluate_all
 from ser_toolkit.evaluation.job import Job, read_dataset
 from ser_toolkit.evaluation.job_progress import JobProgress, SilentJob
 from ser_toolkit.evaluation.run_folds import is_finished, run_folds
@@ -20,6 +20,7 @@ from ser_toolkit.training.plan import Plan
 
 if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
     from ser_toolkit.evaluation.predictions import Predictions
     from ser_toolkit.evaluation.results import Evaluation
     from ser_toolkit.training.dataset import Dataset
@@ -41,8 +42,8 @@ class CrossValidation:
         What was fitted.
     predictions : Predictions
         What each model said about its test part.
-    evaluation : Evaluation
-        The scores.
+    evaluation : Evaluation or DimensionEvaluation
+        The scores; the latter where dimensions alone are predicted.
     digest : str
         Hash of the split.
     network : bool
@@ -58,7 +59,7 @@ class CrossValidation:
     out: Path
     config: TrainConfig
     predictions: Predictions
-    evaluation: Evaluation
+    evaluation: Evaluation | DimensionEvaluation
     digest: str
     network: bool
     data: Dataset
@@ -67,10 +68,12 @@ class CrossValidation:
 
     def about(self) -> dict[str, str]:
         """Lines for a report: what was fitted on what."""
-        model, loss = str(self.config.model["name"]), str(self.config.loss["name"])
+        model, losses = str(self.config.model["name"]), [str(self.config.loss["name"])]
+        if targets := self.config.targets:
+            losses = [*(losses if targets.emotions else ()), str(targets.loss["name"])]
         return {
             "features": " + ".join(str(table["name"]) for table in self.config.features.values()),
-            "model": f"{model}, {loss} loss" if self.network else model,
+            "model": f"{model}, {' + '.join(losses)} loss" if self.network else model,
             "split": self.digest[:12],
         }
 
@@ -131,7 +134,7 @@ def cross_validate(
     refuse_full(out, resume=resume)
     config = config if isinstance(config, TrainConfig) else check_config(config or {})
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
-    plan = Plan.make(config, data.labels, registry)
+    plan = Plan.make(config, data.labels, registry, scales=data.scales)
     chosen = list(dict.fromkeys(seeds or config.training.seeds or [config.training.seed]))
     check_alone(plan)
     network = not isinstance(plan.model, ClassicalModel)
@@ -165,7 +168,7 @@ def cross_validate(
         out=out,
         config=config,
         predictions=predictions,
-        evaluation=evaluate(predictions),
+        evaluation=evaluate_all(predictions),
         digest=job.folds.digest,
         network=network,
         data=data,

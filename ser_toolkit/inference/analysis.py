@@ -153,6 +153,7 @@ class Analysis:
             aggregation=options.aggregation,
             smoothing_s=smoothing_s,
             min_confidence=options.min_confidence,
+            dimensions=recipe.dimensions,
         )
         settings = {
             "model": f"{self._name} {_digest(path)}",
@@ -244,6 +245,10 @@ class Analysis:
             model=self._name,
             about_model=about_model(self.recipe) | (self._mark.about() if self._mark else {}),
             labels=self.recipe.labels,
+            dimensions={
+                name: (scale.low, scale.high)
+                for name, scale in zip(self.recipe.dimensions, self.recipe.scales, strict=True)
+            },
             inputs=tuple(entry.name for entry in self.recipe.features.values()),
             window_s=segments.window_s,
             hop_s=segments.hop_s,

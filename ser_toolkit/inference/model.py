@@ -131,8 +131,13 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the emotions."""
+        """Names of the emotions; empty if the model says nothing of them."""
         return self.recipe.labels
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the dimensions, such as valence; empty for most models."""
+        return self.recipe.dimensions
 
     @property
     def device(self) -> str:
@@ -198,6 +203,7 @@ class Model:
             sr=self.recipe.sr,
             n_window=self.features.segmentation.n_window(self.recipe.sr),
             conformal=self.recipe.conformal,
+            dimensions=self.dimensions,
         )
 
     @property
@@ -260,12 +266,12 @@ class Model:
             if self.speech and not holds_speech(window, self.recipe.sr):
                 continue
             (block,) = single.blocks(window)
-            probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
-            yield self._window(start, probabilities[0], start + n_window)
+            outputs = self.session.run(self.recipe.outputs, collate(block.features, self.specs))
+            yield self._window(start, outputs[0], start + n_window)
 
-    def _window(self, start: int, probabilities: NDArray[np.float32], n_samples: int) -> WindowResult:
+    def _window(self, start: int, outputs: NDArray[np.float32], n_samples: int) -> WindowResult:
         at = np.array([start], dtype=np.int64)
-        (window,) = self.summary.windows(at, probabilities[None], n_samples=n_samples)
+        (window,) = self.summary.windows(at, outputs[None], n_samples=n_samples)
         return window
 
 

@@ -81,13 +81,17 @@ def unused_settings(plan: Plan, config: TrainConfig, utterances: Sequence[Uttera
     useless = {
         **dict.fromkeys(("augment.stretch", "augment.shift_bands", "augment.shift_frames"), flat),
         **dict.fromkeys(("augment.level", "augment.tilt", "augment.noise"), no_decibels),
+        "training.sampling": (not plan.target.labels, "no emotions are learnt"),
         "training.soft_labels": (not any(u.votes for u in utterances), "the manifest has no votes (vote_<label>)"),
         "augment.freq_masks": ("image" not in roles, "no input is a spectrogram"),
         "augment.time_masks": (set(roles) <= {"vector"}, "no input has a time axis"),
         "augment.vector_noise": ("vector" not in roles, "no input is a vector"),
         "augment.input_dropout": (len(roles) < 2, "the network has one input"),
     }
-    return [f"{name} changes nothing: {useless[name][1]}" for name in names if name in useless and useless[name][0]]
+    said = [f"{name} changes nothing: {useless[name][1]}" for name in names if name in useless and useless[name][0]]
+    if not plan.target.labels and config.loss != type(config)().loss:
+        said.append("loss changes nothing: no emotions are learnt, and the loss of dimensions is targets.loss")
+    return said
 
 
 def check_alone(plan: Plan) -> None:

@@ -111,7 +111,7 @@ def train(
             else 'a calibration was given, which takes calibration.on = "folds"'
         )
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
-    plan = Plan.make(config, data.labels, registry)
+    plan = Plan.make(config, data.labels, registry, scales=data.scales)
     folds = folds_of(data.utterances, config.split, seed=config.split_seed)
     parts = folds.fold(config.split.fold).split
 
@@ -181,7 +181,9 @@ def _trained(
         some = windows[np.linspace(0, len(windows) - 1, min(SAMPLES, len(windows))).astype(int)]
         specs = plan.features.specs()
         samples = collate({key: [store.get(key, int(w)) for w in some] for key in specs}, specs)
-        write_results(result, fitted.weights, samples, fitted.logits, store, data.utterances, parts)
+        write_results(
+            result, fitted.weights, samples, fitted.logits, store, data.utterances, parts, values=fitted.values
+        )
     if accelerator is not None:
         accelerator.wait_for_everyone()
         accelerator.free_memory()
@@ -214,7 +216,14 @@ def _result(
     """Scores of the calibrated model, and the recipe."""
     scored = {
         part: score_part(
-            z, store, parts.indices(part), data.classes, data.labels, temperature=fitted.calibration.temperature
+            z,
+            store,
+            parts.indices(part),
+            data.classes,
+            data.labels,
+            temperature=fitted.calibration.temperature if fitted.calibration else 1.0,
+            values=fitted.values.get(part),
+            ratings=data.rated(),
         )
         for part, z in fitted.logits.items()
         if len(z)
