@@ -211,7 +211,7 @@ def reproduce_systems(
         done[system.name] = one
         rows[system.name] = SystemRow(
             system=system,
-            evaluation=one.evaluation,
+            evaluation=cast("Evaluation", one.evaluation),
             costs=_costs(one, registry, folder, seed=next(iter(seeds))),
             training_s=watcher.total(),
         )
