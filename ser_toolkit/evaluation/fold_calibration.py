@@ -121,9 +121,10 @@ def calibration_of(folder: Path, config: TrainConfig) -> Calibration:
             f"{folder} holds no finished cross-validation ({PREDICTIONS}): give the folder that "
             "`ser-toolkit evaluate --config ... --out` wrote"
         )
-    before, now = with_new_settings(read_state(folder)).get("config"), config.model_dump(mode="json")
+    before, now = read_state(folder).get("config"), config.model_dump(mode="json")
     if not isinstance(before, dict):
         raise ConfigError(f"{folder}: it does not say what was cross-validated; evaluate again with another --out")
+    before = with_new_settings(before, now)
     changed = [text for key in _SAME for text in changes_of(key, before.get(key), now[key])]
     if changed:
         raise ConfigError(

@@ -111,7 +111,9 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     """
     path, state = out / CONFIG, dict(state)
     if resume and path.is_file():
-        before = with_new_settings(read_state(out))
+        before = read_state(out)
+        if isinstance(before.get("config"), Mapping) and isinstance(state.get("config"), Mapping):
+            before["config"] = with_new_settings(before["config"], state["config"])
         changed = []
         for key, value in state.items():
             old = before.get(key)
@@ -132,23 +134,30 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     atomic.write_text(path, json.dumps(state, indent=2))
 
 
-def with_new_settings(state: dict[str, Any]) -> dict[str, Any]:
-    """The state of a run that an older version began: settings that it did not know stand at their defaults.
+def with_new_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a run that an older version began: settings that it did not know stand at their defaults.
 
     Parameters
     ----------
-    state : dict
-        From `read_state`.
+    before, now : mapping
+        Configurations as JSON values, of then and of now.
 
     Returns
     -------
     dict
-        The same where its configuration cannot be read by this version.
+        `before`, with the defaults of what only `now` has.
     """
-    try:
-        return {**state, "config": TrainConfig.model_validate(state["config"]).model_dump(mode="json")}
-    except (KeyError, ValueError):
-        return state
+    return _filled(before, now, TrainConfig().model_dump(mode="json"))
+
+
+def _filled(before: Mapping[str, Any], now: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(before)
+    for key, value in default.items():
+        if key in now and key not in before:
+            filled[key] = value
+        elif all(isinstance(table.get(key), Mapping) for table in (before, now, default)):
+            filled[key] = _filled(before[key], now[key], value)
+    return filled
 
 
 def changes_of(key: str, before: Any, now: Any) -> list[str]:

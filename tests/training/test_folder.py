@@ -12,7 +12,8 @@ import pytest
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import ConfigError
-from ser_toolkit.training.folder import changes_of, prepare_folder, run_folder
+from ser_toolkit.training.config import TrainConfig
+from ser_toolkit.training.folder import changes_of, prepare_folder, run_folder, with_new_settings
 from ser_toolkit.training.folder_lock import LOCK, locked
 
 STATE = {
@@ -37,6 +38,19 @@ def test_the_message_names_the_key_and_both_values(tmp_path):
     many = {f"k{i}": i for i in range(9)}
     with pytest.raises(ConfigError, match="and 4 more"):
         prepare_folder(out, {**STATE, "config": {**STATE["config"], **many}}, resume=True)
+
+
+def test_settings_that_an_older_version_did_not_know_stand_at_their_defaults(tmp_path):
+    config = TrainConfig().model_dump(mode="json")
+    old = json.loads(json.dumps(config))
+    del old["distill"], old["calibration"]["on"]
+    assert with_new_settings(old, config) == config
+    prepare_folder(tmp_path / "run", {**STATE, "config": old}, resume=False)
+    prepare_folder(tmp_path / "run", {**STATE, "config": config}, resume=True)
+    config["calibration"]["on"] = "folds"
+    prepare_folder(tmp_path / "other", {**STATE, "config": old}, resume=False)
+    with pytest.raises(ConfigError, match='calibration.on: "development" -> "folds"'):
+        prepare_folder(tmp_path / "other", {**STATE, "config": config}, resume=True)
 
 
 def test_workers_and_tracker_may_change(tmp_path):
