@@ -182,7 +182,7 @@ def analyze(
         on_audio=lambda seconds: progress.audio_done(seconds),  # noqa: PLW0108
     )
     with contextlib.ExitStack() as stack:
-        with stderr.status("opening the model (the first time, librosa compiles for some 20 s)"):
+        with stderr.status("opening the model (the first time, Numba compiles for some 20 s)"):
             stack.enter_context(run)
         for warning in run.warnings:
             stderr.print(f"warning: {warning}", style="yellow", markup=False)

@@ -58,8 +58,9 @@ def compare(
 def _predictions(path: Path) -> Path:
     """The table of an evaluation's folder, or the file itself."""
     from ser_toolkit.errors import ModelError
+    from ser_toolkit.evaluation.predictions import PREDICTIONS
 
-    file = path / "predictions.parquet" if path.is_dir() else path
+    file = path / PREDICTIONS if path.is_dir() else path
     if not file.is_file():
-        raise ModelError(f"{path}: there is no evaluation (predictions.parquet); make one with `ser-toolkit evaluate`")
+        raise ModelError(f"{path}: there is no evaluation ({PREDICTIONS}); make one with `ser-toolkit evaluate`")
     return file

@@ -123,6 +123,7 @@ def _cross_validated(
     """Scores, and what they are of; None in all but one of the processes of a job."""
     from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.evaluation.crossval import cross_validate
+    from ser_toolkit.evaluation.predictions import PREDICTIONS
     from ser_toolkit.noise.folds import bench_folds
     from ser_toolkit.report.evaluation_page import write_report
     from ser_toolkit.report.job_progress import RichJob
@@ -137,7 +138,7 @@ def _cross_validated(
         done = cross_validate(manifests, config=config, out=out, progress=progress, **settings)
         if not progress.is_main_process:
             return None
-        done.predictions.save(out / "predictions.parquet")
+        done.predictions.save(out / PREDICTIONS)
         write_report(done.evaluation, out, title="Evaluation", about=done.about())
     if conditions:
         with RichBench() as bench, resumable(bench, out):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ser_toolkit.data.manifest import read_manifest
 from ser_toolkit.errors import ModelError
 from ser_toolkit.evaluation.finished import evaluate_model, opened_model
-from ser_toolkit.evaluation.predictions import Predictions
+from ser_toolkit.evaluation.predictions import PREDICTIONS, Predictions
 from ser_toolkit.models import bundled
 from ser_toolkit.noise.bench import run_bench
 from ser_toolkit.noise.fitted import finished_model
@@ -144,7 +144,7 @@ def finished_job(
         "emotions": None if emotions is None else list(emotions),
         "seen": seen,
     }
-    path = out / "predictions.parquet"
+    path = out / PREDICTIONS
     continued = resume and (out / CONFIG).is_file()
     if not continued:
         new_folder(out, hint="it holds no evaluation to resume" if resume else "give another --out, or --resume")

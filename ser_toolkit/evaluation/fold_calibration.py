@@ -12,7 +12,7 @@ import numpy as np
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.evaluation.overlap import counted
-from ser_toolkit.evaluation.predictions import Predictions
+from ser_toolkit.evaluation.predictions import PREDICTIONS, Predictions
 from ser_toolkit.training.calibration import calibrate
 from ser_toolkit.training.checkpoint import RECIPE, read_recipe
 from ser_toolkit.training.folder import changes_of, read_state, with_new_settings
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
     ByFold = Mapping[tuple[int, str], Calibration]
 
-__all__ = ["PREDICTIONS", "calibrate_across", "calibration_of", "keep_calibration"]
-
-PREDICTIONS = "predictions.parquet"
-"""What an evaluation keeps of all its folds."""
+__all__ = ["calibrate_across", "calibration_of", "keep_calibration"]
 
 _SAME = ("emotions", "sr", "preprocess", "features", "segments", "model", "loss")
 

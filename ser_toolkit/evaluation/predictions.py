@@ -16,7 +16,10 @@ from ser_toolkit.training.metrics import aggregate, softmax
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Item", "Predictions", "concatenate"]
+__all__ = ["PREDICTIONS", "Item", "Predictions", "concatenate"]
+
+PREDICTIONS = "predictions.parquet"
+"""Where an evaluation keeps them in its folder."""
 
 _Seconds = Annotated[float, Field(ge=0, strict=True)]
 _Rating = Annotated[float, Field(ge=-1e9, le=1e9)]

@@ -14,7 +14,7 @@ from ser_toolkit.evaluation.comparison import Comparison, compare
 from ser_toolkit.evaluation.differences import differences
 from ser_toolkit.evaluation.evaluation import Evaluation, evaluate
 from ser_toolkit.evaluation.late_fusion import late_fusion
-from ser_toolkit.evaluation.predictions import Predictions
+from ser_toolkit.evaluation.predictions import PREDICTIONS, Predictions
 from ser_toolkit.evaluation.reproduction import CLASSICAL, QUESTIONS, SINGLE, SVMS, TABLE_1, Setting, is_iemocap
 from ser_toolkit.training.config import TrainConfig, check_config
 
@@ -277,7 +277,7 @@ def read_reproduction(folder: str | Path, *, registry: Registry | None = None) -
         raise ModelError(f"{folder / 'reproduction.json'} {wrong}")
     rows = []
     for name in names:
-        predictions = Predictions.load(folder / name / "predictions.parquet")
+        predictions = Predictions.load(folder / name / PREDICTIONS)
         rows.append(Row(setting=known[name], predictions=predictions, evaluation=evaluate(predictions)))
     return made(
         rows, out=folder, config=check_config(config), protocol=protocol, digest=digest, cautions=cautions, quick=quick,

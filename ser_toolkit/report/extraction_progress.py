@@ -37,7 +37,7 @@ class ExtractionProgress:
 
     def __enter__(self) -> Self:
         """Begin to wait."""
-        opening = "opening the extractors (the first time, librosa compiles for some 20 s)"
+        opening = "opening the extractors (the first time, Numba compiles for some 20 s)"
         self._stack.enter_context(self._console.status(opening))
         return self
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_toolkit import __version__
 from ser_toolkit.data import atomic
+from ser_toolkit.evaluation.predictions import PREDICTIONS
 from ser_toolkit.report.evaluation_page import environment, write_page
 from ser_toolkit.report.markdown import escape
 from ser_toolkit.report.reproduction_figure import reproduction_picture
@@ -38,7 +39,7 @@ def write_reproduction(result: Reproduction) -> None:
         If a file cannot be written.
     """
     for row in result.rows:
-        row.predictions.save(result.out / row.setting.name / "predictions.parquet")
+        row.predictions.save(result.out / row.setting.name / PREDICTIONS)
     picture = reproduction_picture(result)
     atomic.write_bytes(result.out / "reproduction.png", picture.png)
     write_page(result.out / "reproduction.md", as_markdown(result))
