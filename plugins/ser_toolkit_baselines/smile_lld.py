@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from ser_toolkit.errors import AudioError, ComponentError
 from ser_toolkit.interfaces import FeatureSpec
-from ser_toolkit_paper.egemaps import FULL_SCALE, SHORTEST_S, Egemaps
+from ser_toolkit_paper.egemaps import FULL_SCALE, SHORTEST_S, SMILE_LOCK, Egemaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +28,6 @@ N_DESCRIPTORS: Mapping[str, int] = MappingProxyType({"IS09": 16, "eGeMAPSv02": 2
 
 MISSING: Mapping[str, int] = MappingProxyType({"IS09": 1, "eGeMAPSv02": 4})
 """Frames fewer than there are steps of 10 ms: the longest frames of a set (25 and 60 ms) lie wholly inside."""
-
-_LOCK = threading.Lock()  # openSMILE fails at random in threads: audeering/opensmile-python#41
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +98,7 @@ class SmileLld:
             raise AudioError("non-finite", "the audio holds NaN or infinite samples")
         y = np.clip(y, -FULL_SCALE, FULL_SCALE).astype(np.float32, copy=False)
         y = np.resize(y, max(len(y), round(SHORTEST_S * sr)))
-        with _LOCK:
+        with SMILE_LOCK:
             values = _smile(self.feature_set)(y, sr)[0].T  # (about n_frames, n_descriptors)
         if values.shape[1] != N_DESCRIPTORS[self.feature_set] or not len(values):
             raise ComponentError(

@@ -69,7 +69,7 @@ def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict
     Raises
     ------
     ModelError
-        If torch cannot express the network in ONNX.
+        If torch cannot express the network in ONNX, or only for one size of an axis that varies.
     """
     wrapped = _Calibrated(network, recipe).eval()
     names = wrapped.names
@@ -102,6 +102,15 @@ def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict
         ) from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    for value, name, free in zip(proto.graph.input, names, shapes, strict=True):
+        dims = value.type.tensor_type.shape.dim
+        fixed = [axis for axis in free if not dims[axis].dim_param]
+        if fixed:
+            raise ModelError(
+                f"the graph of model {recipe.model.name!r} takes only {dims[fixed[0]].dim_value} along axis {fixed[0]} "
+                f"of {name!r}, which varies: torch took it for a constant. The forward of the network must not loop or "
+                "branch on it, nor add or multiply by a tensor of one size"
+            )
     return proto
 
 

@@ -17,12 +17,13 @@ from ser_toolkit.errors import ComponentError
 from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 from ser_toolkit.recipe import ComponentEntry, FeatureEntry, Recipe, Target
 from ser_toolkit.testing.models import assert_model
-from ser_toolkit.training.export_network import convert_network, network_probabilities
+from ser_toolkit.training.export_network import convert_network, network_outputs
 from ser_toolkit.training.network import StandardizedNetwork
 from ser_toolkit_baselines.layers import BiLstm
 from ser_toolkit_baselines.li_2021 import Li2021
 from ser_toolkit_baselines.neumann_vu_2017 import NeumannVu2017
 from ser_toolkit_baselines.satt_2017 import Satt2017
+from ser_toolkit_baselines.yao_2020 import Yao2020Lld, Yao2020Ms
 from ser_toolkit_baselines.yenigalla_2018 import Yenigalla2018
 
 EMOTION = TargetSpec(name="emotion", kind="class", labels=("anger", "happiness", "neutral", "sadness"))
@@ -46,6 +47,10 @@ SMALL = {
 }
 PHONEMES = {"mel": image(31, None), "phonemes": sequence(None, 9)}
 systems = pytest.mark.parametrize(("model", "spec"), SMALL.values(), ids=list(SMALL))
+EXPORTED = SMALL | {
+    "yao-2020-ms": (Yao2020Ms(filters=(4, 6), dense=8, dropout=0.0), sequence(None, 6)),
+    "yao-2020-lld": (Yao2020Lld(lstm=8, dense=12, dropout=0.0), sequence(None, 6)),
+}
 
 
 def batch(specs: dict[str, FeatureSpec], n: int, frames: int = 60) -> dict[str, torch.Tensor]:
@@ -205,7 +210,7 @@ def test_what_was_said_matters_where_it_is_given(second):
         assert (network(**features)["emotion"] != before).any(dim=1).all()
 
 
-@systems
+@pytest.mark.parametrize(("model", "spec"), EXPORTED.values(), ids=list(EXPORTED))
 def test_export_has_free_batch_and_time(model, spec):
     torch.manual_seed(0)
     network = StandardizedNetwork(model.build({"mel": spec}, (EMOTION,)), {"mel": spec}).eval()
@@ -227,7 +232,7 @@ def test_export_has_free_batch_and_time(model, spec):
     for n, frames in ((1, 7), (5, 133), (2, 60)):
         features = arrays(n, frames)
         (got,) = session.run(["emotion"], features)
-        np.testing.assert_allclose(got, network_probabilities(network, recipe, features), atol=1e-5)
+        np.testing.assert_allclose(got, network_outputs(network, recipe, features), atol=1e-5)
 
 
 def test_bidirectional_lstm_is_that_of_torch_over_packed_sequences():
