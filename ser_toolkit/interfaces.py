@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassicalModel",
+    "ColumnFeatureExtractor",
     "Component",
     "Corpus",
     "CountedCorpus",
@@ -215,6 +216,49 @@ class SlidingFeatureExtractor(FeatureExtractor, Protocol):
 
     def sliding(self, y: NDArray[np.float32], sr: int, *, n_window: int, n_hop: int) -> NDArray[np.float32]:
         """All full windows ``y[i * n_hop : i * n_hop + n_window]``, shape (n_windows, *spec.shape)."""
+        ...
+
+
+@runtime_checkable
+class ColumnFeatureExtractor(FeatureExtractor, Protocol):
+    """Extractor of what a column of the manifest says of an utterance: phonemes, words, a role.
+
+    Attributes
+    ----------
+    column : str
+        Name of the column; a field, so that it can be set. It must be none that means something else, such as
+        ``speaker``.
+
+    Notes
+    -----
+    Wherever utterances come from a manifest, `of_cell` gives the feature of all windows of an utterance. A call with
+    sound gives what an empty cell does. A model with such a feature cannot be asked about recordings alone, and says
+    so.
+    """
+
+    @property
+    def column(self) -> str:
+        """Which column is read."""
+        ...
+
+    def of_cell(self, cell: str) -> NDArray[np.float32]:
+        """Feature of an utterance.
+
+        Parameters
+        ----------
+        cell : str
+            What the manifest says, without spaces around it; may be empty.
+
+        Returns
+        -------
+        ndarray of float32
+            Of the shape that `spec` gives, finite and writable.
+
+        Raises
+        ------
+        ComponentError
+            If the cell cannot be understood; ends the run.
+        """
         ...
 
 

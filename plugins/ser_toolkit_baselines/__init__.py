@@ -16,6 +16,7 @@ from ser_toolkit_baselines.mel_functionals import MelFunctionals
 from ser_toolkit_baselines.mfcc_sequence import MfccSequence
 from ser_toolkit_baselines.neighbours import KNearestNeighbours
 from ser_toolkit_baselines.neumann_vu_2017 import NeumannVu2017
+from ser_toolkit_baselines.phonemes import Phonemes
 from ser_toolkit_baselines.satt_2017 import Satt2017
 from ser_toolkit_baselines.smile_lld import SmileLld
 from ser_toolkit_baselines.trees import DecisionTree, ExtraTrees
@@ -39,6 +40,7 @@ __all__ = [
     "MelFunctionals",
     "MfccSequence",
     "NeumannVu2017",
+    "Phonemes",
     "RandomForest",
     "Satt2017",
     "SmileLld",
@@ -53,8 +55,8 @@ __all__ = [
 
 @hookimpl
 def ser_register_features() -> list[type]:
-    """Statistics of mel bands, which a spectrogram is to a learner of vectors, and sound as sequences of frames."""
-    return [MelFunctionals, Is09, LogMelSequence, LogSpectrogram, MfccSequence, SmileLld]
+    """Statistics of mel bands, functionals, sound as sequences of frames, and the phonemes that were spoken."""
+    return [MelFunctionals, Is09, LogMelSequence, LogSpectrogram, MfccSequence, Phonemes, SmileLld]
 
 
 @hookimpl

@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,10 @@ class _Columns:
     def known(self) -> frozenset[str]:
         return frozenset({self.file, self.emotion, self.speaker or "", *_TEXTS, *_NUMBERS})
 
+    def others(self, header: Iterable[str]) -> tuple[str, ...]:
+        """Columns that mean nothing to the toolkit itself."""
+        return tuple(c for c in header if c not in self.known and not (c.startswith(_VOTE) and c != _VOTE))
+
 
 def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> tuple[list[Entry], tuple[str, ...]]:
     """Read one CSV file.
@@ -59,7 +63,7 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
     entries : list of Entry
         One per row; `Utterance.corpus` is empty where no column ``corpus`` names it.
     ignored : tuple of str
-        Columns that mean nothing here.
+        Columns that mean nothing here, unless a feature reads them.
 
     Raises
     ------
@@ -85,8 +89,7 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
             f"{shown}, column {columns.file!r}: {len(missing)} of {len(entries)} files are not there: "
             f"{', '.join(missing[:_SHOWN_MISSING])}{more}. Paths are relative to {display_path(folder)}"
         )
-    ignored = tuple(c for c in header if c not in columns.known and not (c.startswith(_VOTE) and c != _VOTE))
-    return entries, ignored
+    return entries, columns.others(header)
 
 
 def _text(path: Path, shown: str) -> str:
@@ -201,6 +204,7 @@ def _utterance(
         arousal=numbers["arousal"],
         valence=numbers["valence"],
         dominance=numbers["dominance"],
+        columns={name: cell_text(row[name]) for name in columns.others(row)},
     )
 
 

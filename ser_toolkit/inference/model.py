@@ -24,6 +24,7 @@ from ser_toolkit.inference.graph import check_graph
 from ser_toolkit.inference.live import live_windows
 from ser_toolkit.inference.pipeline import Row, decoded, in_process
 from ser_toolkit.inference.session import Session, open_session, recipe_text
+from ser_toolkit.manifest_features import refuse_columns
 from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.recipe import Recipe
@@ -208,6 +209,7 @@ class Model:
 
     @property
     def _setup(self) -> _Opened:
+        refuse_columns(self.features, self.name)
         return _Opened(self, speech=self.speech)
 
     def _result(self, rows: Iterable[Row], *, name: str) -> FileResult:
@@ -248,6 +250,7 @@ class Model:
         AudioError
             ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono.
         """
+        refuse_columns(self.features, self.name)
         n_window = self.features.segmentation.n_window(self.recipe.sr)
         if n_window is None or "recording" in self.features.scopes.values():
             raise ModelError(f"{self.name} needs whole recordings and cannot follow a stream")

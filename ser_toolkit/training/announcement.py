@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ser_toolkit.errors import ConfigError
@@ -38,9 +38,9 @@ def device_name(accelerator: Accelerator | None) -> str:
     return f"{device}{processes}{precision}"
 
 
-def ignored_columns(manifest: Manifest) -> list[str]:
-    """A caution if the manifest has columns that mean nothing here."""
-    columns = ", ".join(map(repr, manifest.ignored_columns))
+def ignored_columns(manifest: Manifest, *, read: Collection[str] = ()) -> list[str]:
+    """A caution if the manifest has columns that mean nothing here, and that no feature reads."""
+    columns = ", ".join(repr(name) for name in manifest.ignored_columns if name not in read)
     return [f"columns of the manifest that are not used: {columns}"] if columns else []
 
 
