@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from ser_toolkit.evaluation.evaluation import evaluate_all
 from ser_toolkit.evaluation.job import Job, read_dataset
 from ser_toolkit.evaluation.job_progress import JobProgress, SilentJob
-from ser_toolkit.evaluation.run_folds import is_finished, run_folds
+from ser_toolkit.evaluation.run_folds import is_finished, model_folder, run_folds
 from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.announcement import check_alone
+from ser_toolkit.training.chosen import chosen_in_folds
 from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.folder import refuse_full
 from ser_toolkit.training.plan import Plan
@@ -54,6 +55,9 @@ class CrossValidation:
         Which of them each fold was fitted to and tested on.
     excluded : mapping of int to str
         Utterances that could not be used, and why.
+    chosen : str
+        Settings that the inner cross-validation of a classical learner chose in the folds whose models were kept, see
+        `ser_toolkit.training.chosen.chosen_in_folds`; empty where it had no choice.
     """
 
     out: Path
@@ -65,6 +69,7 @@ class CrossValidation:
     data: Dataset
     folds: Folds
     excluded: Mapping[int, str]
+    chosen: str = ""
 
     def about(self) -> dict[str, str]:
         """Lines for a report: what was fitted on what."""
@@ -74,6 +79,7 @@ class CrossValidation:
         return {
             "features": " + ".join(str(table["name"]) for table in self.config.features.values()),
             "model": f"{model}, {' + '.join(losses)} loss" if self.network else model,
+            **({"chosen": self.chosen} if self.chosen else {}),
             "split": self.digest[:12],
         }
 
@@ -174,4 +180,7 @@ def cross_validate(
         data=data,
         folds=job.folds,
         excluded=excluded,
+        chosen=chosen_in_folds(
+            plan, [model_folder(out / "folds", seed, i) for seed in chosen for i in range(len(job.folds.folds))]
+        ),
     )

@@ -52,6 +52,8 @@ class SystemRow:
         Of a fusion the sum of its parts.
     training_s : float or None
         Seconds of fitting, all folds and seeds.
+    chosen : str
+        Settings that inner cross-validation chose; see `ser_toolkit.training.chosen.chosen_in_folds`.
     """
 
     system: System
@@ -59,6 +61,7 @@ class SystemRow:
     problem: str = ""
     costs: Costs | None = None
     training_s: float | None = None
+    chosen: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +217,7 @@ def reproduce_systems(
             evaluation=cast("Evaluation", one.evaluation),
             costs=_costs(one, registry, folder, seed=next(iter(seeds))),
             training_s=watcher.total(),
+            chosen=one.chosen,
         )
     return _table(rows, done, changes, out=out, quick=quick)
 

@@ -58,6 +58,7 @@ def _as_json(row: SystemRow) -> dict[str, object]:
         "problem": row.problem or None,
         "costs": asdict(row.costs) if row.costs else None,
         "training_s": row.training_s,
+        "chosen settings": row.chosen or None,
         "evaluation": row.evaluation.to_json() if row.evaluation else None,
     }
 
@@ -94,6 +95,7 @@ def systems_tables(result: SystemsTable) -> tuple[ReportTable, ReportTable]:
                 "-" if row.training_s is None else f"{row.training_s:.0f}",
                 f"{c.extraction_ms:.1f}" if c else "-",
                 f"{c.inference_ms:.1f}" if c else "-",
+                row.chosen or "-",
             )
         )
     columns = ("system", "UA", "95 %", "WA", "95 % of WA", "the paper quotes", "the original", "beside ours")
@@ -107,9 +109,9 @@ def systems_tables(result: SystemsTable) -> tuple[ReportTable, ReportTable]:
         ),
         ReportTable(
             title=f"Costs; networks: {result.budget}",
-            columns=tuple(
-                Column(name=name)
-                for name in ("system", "parameters", "training, s", "extraction, ms", "inference, ms")
+            columns=(
+                *(Column(name=n) for n in ("system", "parameters", "training, s", "extraction, ms", "inference, ms")),
+                Column(name="chosen by inner folds", page=True),
             ),
             rows=tuple(costs),
             notes=("Training: all folds and seeds. Milliseconds: one window (3 s of sound where a system sees whole "

@@ -64,6 +64,9 @@ def training(result: TrainResult) -> RenderableType:
     if result.epochs:
         best = next(e for e in reversed(result.epochs) if e.best)
         notes.add_row("epoch", f"{best.epoch} of {len(result.epochs)} is kept (training.select)")
+    if result.chosen:
+        said = ", ".join(f"{name} = {value}" for name, value in result.chosen.items())
+        notes.add_row("chosen", Text(f"{said}, by cross-validation over the training speakers"))
     if result.test is None:
         notes.add_row(
             "caution", Text("no test part: the dev scores chose the epoch and are optimistic", style="yellow")

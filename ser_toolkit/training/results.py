@@ -102,6 +102,8 @@ class TrainResult:
         Manifest key of each recording that could not be used, and why.
     warnings : tuple of str
         What a reader of the scores has to know.
+    chosen : dict of str to str
+        Settings that the inner cross-validation of a classical model chose; empty where it had no choice.
     """
 
     run_dir: Path
@@ -112,6 +114,7 @@ class TrainResult:
     epochs: tuple[Epoch, ...]
     excluded: dict[str, str]
     warnings: tuple[str, ...]
+    chosen: dict[str, str] = field(default_factory=dict)
 
 
 def score_part(
@@ -216,6 +219,7 @@ def write_results(
         "test": result.test.to_json() if result.test else None,
         "temperature": temperature,
         "best epoch": next((e.epoch for e in reversed(result.epochs) if e.best), None),
+        **({"chosen settings": result.chosen} if result.chosen else {}),
         "excluded": result.excluded,
     }
     atomic.write_text(out / METRICS, json.dumps(metrics, indent=2) + "\n")
@@ -257,4 +261,5 @@ def read_result(out: Path) -> TrainResult:
         epochs=epochs,
         excluded=metrics["excluded"],
         warnings=tuple(metrics["warnings"]),
+        chosen=metrics.get("chosen settings", {}),
     )

@@ -16,9 +16,11 @@ from ser_toolkit.data.augment import augmentation_of
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.interfaces import ClassicalModel
+from ser_toolkit.manifest_features import columns_of
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.announcement import check_alone, device_name, ignored_columns, unused_settings
 from ser_toolkit.training.checkpoint import RECIPE
+from ser_toolkit.training.chosen import chosen_settings
 from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
 from ser_toolkit.training.fitting import make_accelerator
@@ -135,7 +137,7 @@ def train(
                 device=device_name(accelerator),
                 warnings=[
                     *parts.warnings,
-                    *ignored_columns(data.manifest),
+                    *ignored_columns(data.manifest, read=columns_of(plan.features).values()),
                     *unused_settings(plan, config, data.utterances),
                 ],
             )
@@ -245,4 +247,5 @@ def _result(
         epochs=fitted.epochs,
         excluded={data.utterances[i].key: reason for i, reason in store.excluded.items()},
         warnings=warnings,
+        chosen=chosen_settings(plan, fitted.weights.estimator) if isinstance(plan.model, ClassicalModel) else {},
     )

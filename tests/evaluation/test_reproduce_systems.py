@@ -78,6 +78,8 @@ def test_every_system_has_a_row(job):
     assert "k-nn cannot be fitted to these" in impossible.problem
     assert any("too many neighbours" in text for text in table.cautions)
     dense, segments, both, svm = fitted
+    assert re.fullmatch(r"(C = (0\.1|1) \([12] of 2 folds\)(; )?)+", svm.chosen)
+    assert dense.chosen == both.chosen == ""
     assert (dense.costs.parameters, svm.costs.parameters) == (32 * 8 + 8 + 16 + 18, None)
     assert both.costs.parameters == dense.costs.parameters + segments.costs.parameters
     assert both.training_s == pytest.approx(dense.training_s + segments.training_s)
@@ -99,7 +101,7 @@ def test_what_is_finished_is_not_fitted_again(job, tiny_corpus):
     assert [d.seconds for d in watch.done] == [0] * 6
     for before, after in zip(table.rows, again.rows, strict=False):
         assert after.evaluation == before.evaluation
-        assert (after.costs, after.training_s) == (before.costs, before.training_s)
+        assert (after.costs, after.training_s, after.chosen) == (before.costs, before.training_s, before.chosen)
     with pytest.raises(ConfigError, match="not empty"):
         reproduce_systems(tiny_corpus, **same)
 
@@ -111,7 +113,9 @@ def test_written(job):
     assert list(said["systems"]) == [s.name for s in SMALL]
     assert said["systems"]["segments"]["not comparable"] == "another task"
     assert said["systems"]["impossible"]["evaluation"] is None
+    assert said["systems"]["svm"]["chosen settings"] == table.rows[3].chosen
     text = as_markdown(table)
+    assert table.rows[3].chosen in text
     assert r"| segments \| of frames |" in text
     assert "not comparable: another task" in text
     assert r"WA .5 \* |" in text
