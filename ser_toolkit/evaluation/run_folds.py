@@ -313,5 +313,5 @@ def _predictions(
         logits=np.asarray(fitted.logits.get(part, np.zeros((0, len(data.labels)))), dtype=np.float64),
         alpha=conformal.alpha if conformal else None,
         dimensions=names,
-        values=np.asarray(fitted.values.get("test", np.zeros((0, len(names)))), dtype=np.float64) if names else None,
+        values=np.asarray(fitted.values.get(part, np.zeros((0, len(names)))), dtype=np.float64) if names else None,
     )
