@@ -93,13 +93,13 @@ def fuse(test: Sequence[Predictions], dev: Sequence[Predictions], *, method: Met
     Returns
     -------
     Predictions
-        One row per utterance, in the order of the first model; no prediction sets. A model without a window of an
-        utterance has no say in it; an utterance of which none has one counts as an error.
+        One row per utterance, in the order of the first model; no prediction sets and no dimensions. A model without a
+        window of an utterance has no say in it; an utterance of which none has one counts as an error.
 
     Raises
     ------
     ModelError
-        If labels or utterances differ, or a development speaker is tested.
+        If labels or utterances differ, there are no labels, or a development speaker is tested.
     """
     if method not in get_args(Method):
         raise ModelError(f"there is no fusion {method!r}: choose {', '.join(get_args(Method))}")
@@ -121,10 +121,12 @@ def fuse(test: Sequence[Predictions], dev: Sequence[Predictions], *, method: Met
     heard = np.flatnonzero(has_test.any(axis=0))
     return replace(
         test[0],
-        items=tuple(replace(item, temperature=float(temperature), thresholds=()) for item in test[0].items),
+        items=tuple(replace(item, temperature=float(temperature), thresholds=(), ratings=()) for item in test[0].items),
         owner=heard,
         logits=np.log(fused[heard] + _TINY),
         alpha=None,
+        dimensions=(),
+        values=None,
     )
 
 
@@ -202,6 +204,8 @@ def _aligned(models: Sequence[Predictions]) -> tuple[NDArray[np.float64], NDArra
 def _check(test: Sequence[Predictions], dev: Sequence[Predictions]) -> None:
     if len({p.labels for p in (*test, *dev)}) > 1:
         raise ModelError("no fusion of models of different labels")
+    if not test[0].labels:
+        raise ModelError("no fusion: these models predict dimensions alone, and fusion joins probabilities of emotions")
     for part, name in ((test, "tested on"), (dev, "calibrated on")):
         of_each = {tuple(sorted((*item.key[:2], str(item.key[2:])) for item in p.items)) for p in part}
         if len(of_each) > 1:

@@ -105,6 +105,20 @@ def test_refusals():
         fuse(test, heard)
 
 
+def test_dimensions_are_left_out(tmp_path):
+    def rated(p: Predictions) -> Predictions:
+        items = tuple(replace(item, ratings=(0.5,)) for item in p.items)
+        return replace(p, items=items, dimensions=("valence",), values=np.zeros((len(p.owner), 1)))
+
+    fused = fuse([rated(certain(TEST)), certain(OTHER)], [rated(dev("anger")), dev("sadness")])
+    fused.save(tmp_path / "p.parquet")
+    again = Predictions.load(tmp_path / "p.parquet")
+    assert (again.dimensions, again.values, again.items[0].ratings) == ((), None, ())
+    alone = [replace(rated(p), labels=(), logits=np.zeros((len(p.owner), 0))) for p in (certain(TEST), dev("anger"))]
+    with pytest.raises(ModelError, match="dimensions alone"):
+        fuse(alone[:1] * 2, alone[1:] * 2)
+
+
 def evaluation(folder: Path, rows, of_dev: Predictions, folds=(1, 2)) -> Path:
     for fold in folds:
         path = folder / "folds" / f"seed-0-fold-{fold}.parquet"
