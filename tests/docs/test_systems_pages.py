@@ -39,7 +39,7 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
 )
 def test_a_page_has_the_configuration_of_its_system(system, shape, parameters, tmp_path):
     torch = pytest.importorskip("torch", reason="networks need the [train] tier")
-    (text,) = [text for language, _, text in blocks(f"{system}.md") if language == "toml"]
+    text, *_ = (text for language, _, text in blocks(f"{system}.md") if language == "toml")
     (tmp_path / "train.toml").write_text(text)
     plan = Plan.make(read_config(tmp_path / "train.toml"), LABELS, default_registry())
     specs = plan.features.specs()
