@@ -165,12 +165,13 @@ def model(*, device: str) -> list[Check]:
             opened = Model.open(device="cpu", speech="off")
     except SerToolkitError as error:
         return [*checks, Check(name=bundled.DEFAULT, status="problem", says=str(error))]
+    reads = opened.labels or opened.dimensions
     fallback = " (a GPU would be taken if it ran)" if opened.session.fallback else ""
     checks.append(
         Check(
             name=opened.name,
             status="ok",
-            says=f"opens on {opened.device}{fallback}; its recipe reads: {', '.join(opened.labels)}",
+            says=f"opens on {opened.device}{fallback}; its recipe reads: {', '.join(reads)}",
             details={"device": opened.device, "fallback": opened.session.fallback, "labels": list(opened.labels)},
         )
     )

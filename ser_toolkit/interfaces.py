@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassicalModel",
+    "ColumnFeatureExtractor",
     "Component",
     "Corpus",
     "CountedCorpus",
@@ -116,9 +117,9 @@ class TargetSpec:
     Parameters
     ----------
     name : str
-        ``"emotion"``; also the name of the output of an exported model.
+        ``"emotion"``, ``"dimensions"``; also the name of the output of an exported model.
     kind : {"class", "multilabel", "regression"}
-        This release trains ``"class"``; the other kinds are reserved.
+        This release trains ``"class"`` and ``"regression"``; ``"multilabel"`` is reserved.
     labels : tuple of str
         The classes, or the names of the dimensions of a regression.
     """
@@ -219,6 +220,49 @@ class SlidingFeatureExtractor(FeatureExtractor, Protocol):
 
 
 @runtime_checkable
+class ColumnFeatureExtractor(FeatureExtractor, Protocol):
+    """Extractor of what a column of the manifest says of an utterance: phonemes, words, a role.
+
+    Attributes
+    ----------
+    column : str
+        Name of the column; a field, so that it can be set. It must be none that means something else, such as
+        ``speaker``.
+
+    Notes
+    -----
+    Wherever utterances come from a manifest, `of_cell` gives the feature of all windows of an utterance. A call with
+    sound gives what an empty cell does. A model with such a feature cannot be asked about recordings alone, and says
+    so.
+    """
+
+    @property
+    def column(self) -> str:
+        """Which column is read."""
+        ...
+
+    def of_cell(self, cell: str) -> NDArray[np.float32]:
+        """Feature of an utterance.
+
+        Parameters
+        ----------
+        cell : str
+            What the manifest says, without spaces around it; may be empty.
+
+        Returns
+        -------
+        ndarray of float32
+            Of the shape that `spec` gives, finite and writable.
+
+        Raises
+        ------
+        ComponentError
+            If the cell cannot be understood; ends the run.
+        """
+        ...
+
+
+@runtime_checkable
 class Preprocessor(Component, Protocol):
     """Changes audio before features are extracted from it: its level, its noise.
 
@@ -281,7 +325,8 @@ class NeuralModel(Component, Protocol):
         torch.nn.Module
             Its ``forward(**features)`` takes one float32 tensor (batch, *shape) per input, already
             standardized, and an int64 ``<name>_length`` (batch,) for each input whose shape varies; it
-            returns ``{target.name: (batch, len(target.labels))}``: logits of a class target.
+            returns ``{target.name: (batch, len(target.labels))}`` in the order of `targets`: logits of a class
+            target, values of a regression target (on a scale of -1 to 1, but not bounded).
 
         Raises
         ------
@@ -298,17 +343,26 @@ class ClassicalModel(Component, Protocol):
     Notes
     -----
     An optional ``exportable: bool`` (class variable or property) that is False says that a trained model has no exact
-    ONNX form: it can be trained and scored, not exported.
+    ONNX form: it can be trained, scored and analyzed with (``analyze --model RUN_DIR``), not exported.
+
+    An optional class variable ``stored_types: tuple[str, ...]`` names types of the plugin's own, ``"package.Class"``,
+    that a fitted estimator holds beside those of scikit-learn and numpy. They are read back without calling
+    anything but ``__new__``, so their attributes must be numbers, arrays and estimators.
     """
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
-        """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class)."""
+        """Unfitted scikit-learn classifier with ``predict_proba`` or ``decision_function`` (one column a class).
+
+        A ``GridSearchCV`` around one chooses among settings: training replaces its ``cv`` by folds of whole speakers,
+        and keeps the best estimator. Any other whose ``fit`` has a parameter ``groups`` is given the speaker of each
+        row, as int64; see `ser_toolkit.training.grid_search`.
+        """
         ...
 
 
 @runtime_checkable
 class Loss(Component, Protocol):
-    """A training loss."""
+    """A training loss, of class targets or of regression targets; it refuses the others with a `ComponentError`."""
 
     def build(self, target: TargetSpec, class_counts: Sequence[int]) -> torch.nn.Module:
         """Loss for one target.
@@ -318,14 +372,18 @@ class Loss(Component, Protocol):
         target : TargetSpec
             What is predicted.
         class_counts : sequence of int
-            Training segments per class, in the order of ``target.labels``.
+            Training segments per class, or with a rating per dimension, in the order of ``target.labels``.
 
         Returns
         -------
         torch.nn.Module
-            ``forward(logits, target)``: logits (batch, classes) in any float type, target either int64
+            ``forward(logits, target)`` for classes: logits (batch, classes) in any float type, target either int64
             class indices (batch,) or soft labels (batch, classes) that sum to 1; gives a scalar, the mean
             over the batch, computed in float32.
+
+            ``forward(values, ratings)`` for a regression: values (batch, dimensions) in any float type, ratings of
+            the same shape in float32, NaN where nobody rated, which must have no influence; gives a scalar computed
+            in float32, over the batch as a whole, 0 where nothing is rated.
         """
         ...
 

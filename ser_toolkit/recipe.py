@@ -8,7 +8,6 @@ Reading one executes nothing, whoever wrote it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
@@ -18,9 +17,10 @@ from ser_toolkit.components import describe
 from ser_toolkit.data.files import display_path
 from ser_toolkit.data.segments import Segmentation
 from ser_toolkit.errors import RecipeError
-from ser_toolkit.interfaces import Scope, TargetSpec
 from ser_toolkit.recipe_calibration import Calibration, Conformal
+from ser_toolkit.recipe_entry import ComponentEntry, FeatureEntry, Key, Steps
 from ser_toolkit.recipe_part import Part, Text
+from ser_toolkit.recipe_target import Scale, Target
 from ser_toolkit.untrusted_json import parse
 
 __all__ = [
@@ -29,7 +29,9 @@ __all__ = [
     "ComponentEntry",
     "Conformal",
     "FeatureEntry",
+    "Key",
     "Recipe",
+    "Scale",
     "Steps",
     "Target",
     "Training",
@@ -40,69 +42,6 @@ METADATA_KEY = "ser_toolkit.recipe"
 
 _MAX_CHARACTERS = 8_000_000
 _MAX_DEPTH = 12
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Dist = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*)( [A-Za-z0-9.+!_-]+)?$", max_length=200)]
-
-
-class ComponentEntry(Part):
-    """One component: who it is and how it is configured.
-
-    Parameters
-    ----------
-    name, version : str, int
-        The component's own; the version must be the installed one's.
-    dist : str
-        Distribution that it came from, with version: ``"ser-toolkit 0.1.0"``.
-    config : dict
-        Every field, defaults included, as JSON values.
-    """
-
-    name: Name
-    version: Annotated[int, Field(ge=1, le=1_000_000)]
-    dist: Dist
-    config: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _no_paths(self) -> ComponentEntry:
-        for text in _strings(self.config):
-            if "/" in text or "\\" in text or "\0" in text or text.lower().endswith(".conf"):
-                raise ValueError(
-                    f"the configuration of {self.name!r} holds a file path ({text[:80]!r}); a recipe may not"
-                )
-        return self
-
-
-class FeatureEntry(ComponentEntry):
-    """A feature extractor, and whether it sees each segment or the whole recording."""
-
-    scope: Scope = "segment"
-
-
-Steps = Annotated[tuple[ComponentEntry, ...], Field(max_length=8)]
-"""Preprocessors, in order."""
-
-
-class Target(Part):
-    """What the model predicts; see `ser_toolkit.interfaces.TargetSpec`."""
-
-    name: Key
-    kind: Literal["class", "multilabel", "regression"]
-    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=1000)]
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Target:
-        if not all(label.isprintable() for label in self.labels):
-            raise ValueError(f"a label holds control characters: {[label[:60] for label in self.labels]}")
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels repeat: {list(self.labels)}")
-        return self
-
-    def spec(self) -> TargetSpec:
-        """The same as the dataclass that models and losses take."""
-        return TargetSpec(name=self.name, kind=self.kind, labels=self.labels)
 
 
 class Training(Part):
@@ -142,7 +81,7 @@ class Recipe(Part):
     ser_toolkit : str
         Version of the toolkit that wrote it.
     targets : tuple of Target
-        What is predicted.
+        What is predicted: classes, dimensions, or both in this order.
     sr : int
         Sample rate in Hz that features are computed at.
     preprocess : tuple
@@ -154,9 +93,9 @@ class Recipe(Part):
     model : ComponentEntry
         The network or estimator.
     loss : ComponentEntry or None
-        The training loss; None for an estimator.
+        The training loss of the classes; None for an estimator, and without classes.
     calibration : Calibration or None
-        None before calibration.
+        None before calibration, and without classes.
     training : Training or None
         None for a recipe that was never trained.
     libraries : dict
@@ -183,9 +122,17 @@ class Recipe(Part):
     license: Text = ""
 
     @model_validator(mode="after")
-    def _one_target_of_classes(self) -> Recipe:
-        if len(self.targets) != 1 or self.targets[0].kind != "class":
-            raise ValueError("this version of ser-toolkit runs models with one target of kind 'class'")
+    def _targets_that_can_be_run(self) -> Recipe:
+        kinds = [target.kind for target in self.targets]
+        if kinds not in (["class"], ["regression"], ["class", "regression"]) or not all(t.runs for t in self.targets):
+            raise ValueError(
+                "this version of ser-toolkit runs models with one target of kind 'class', one of kind 'regression' "
+                "with a scale for each dimension, or both in this order"
+            )
+        if len({target.name for target in self.targets}) != len(self.targets):
+            raise ValueError(f"both targets are called {self.targets[0].name!r}")
+        if self.calibration is not None and not self.labels:
+            raise ValueError("a model without classes has no calibration")
         return self
 
     @model_validator(mode="after")
@@ -198,8 +145,26 @@ class Recipe(Part):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels of the class target."""
-        return self.targets[0].labels
+        """Labels of the class target; empty without one."""
+        return self._labels("class")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the dimensions; empty without a regression target."""
+        return self._labels("regression")
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """Scale of each dimension."""
+        return tuple(scale for target in self.targets for scale in target.scales)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs; side by side they are the probabilities of `labels`, then values of `dimensions`."""
+        return tuple(target.name for target in self.targets)
+
+    def _labels(self, kind: str) -> tuple[str, ...]:
+        return tuple(label for target in self.targets if target.kind == kind for label in target.labels)
 
     @property
     def conformal(self) -> Conformal | None:
@@ -242,15 +207,3 @@ class Recipe(Part):
             return cls.model_validate(data)
         except ValidationError as error:
             raise RecipeError(f"the recipe is not valid: {display_path(describe(error))}") from error
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield str(key)
-            yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)

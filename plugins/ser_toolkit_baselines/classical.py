@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Interval
 
 from ser_toolkit_baselines.inputs import check_inputs
+from ser_toolkit_baselines.search import Several, searched
 
 if TYPE_CHECKING:
     from ser_toolkit.interfaces import FeatureSpec, TargetSpec
@@ -44,10 +45,11 @@ class Svm:
     kernel : {"rbf", "linear"}
         ``"linear"`` minimises the squared hinge loss and takes long vectors (flattened spectrograms) and many
         segments; ``"rbf"`` takes time and memory that grow with the square of the number of segments.
-    C : float
+    C : float or several of them
         Inverse strength of the regularization, above 0. Beyond about 100 an RBF machine can differ by more than
-        1e-4 once exported, and is then refused.
-    gamma : {"scale"} or float
+        1e-4 once exported, and is then refused. Of several the best is chosen by cross-validation over the training
+        speakers.
+    gamma : {"scale"}, float, or several of them
         Width of the RBF kernel, above 0; ``"scale"`` is one over (length of the vector times its variance).
     class_weight : {"balanced"}, optional
         ``"balanced"`` weighs the segments of each machine by the inverse frequency of their side.
@@ -63,8 +65,8 @@ class Svm:
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     kernel: Literal["rbf", "linear"] = "rbf"
-    C: Positive = 1.0
-    gamma: Literal["scale"] | Positive = "scale"
+    C: Positive | Several[Positive] = 1.0
+    gamma: Literal["scale"] | Positive | Several[Literal["scale"] | Positive] = "scale"
     class_weight: Literal["balanced"] | None = "balanced"
 
     def estimator(self, inputs: Mapping[str, FeatureSpec], target: TargetSpec, *, seed: int) -> Any:
@@ -74,9 +76,14 @@ class Svm:
         from sklearn.svm import SVC, LinearSVC
 
         if self.kernel == "linear":
-            return LinearSVC(C=self.C, class_weight=self.class_weight, max_iter=10_000, random_state=seed)
-        return OneVsRestClassifier(
-            SVC(kernel="rbf", C=self.C, gamma=self.gamma, class_weight=self.class_weight, random_state=seed)
+            return searched(
+                LinearSVC(class_weight=self.class_weight, max_iter=10_000, random_state=seed),
+                C=self.C,
+            )
+        return searched(
+            OneVsRestClassifier(SVC(kernel="rbf", class_weight=self.class_weight, random_state=seed)),
+            estimator__C=self.C,
+            estimator__gamma=self.gamma,
         )
 
 
@@ -90,8 +97,9 @@ class RandomForest:
         Number of trees, 1 or more.
     max_depth : int, optional
         Deepest level, 1 or more; None grows trees until leaves are pure or small.
-    min_samples_leaf : int
-        Least segments in a leaf, 1 or more.
+    min_samples_leaf : int or several of them
+        Least segments in a leaf, 1 or more. Of several the best is chosen by cross-validation over the training
+        speakers.
     max_features : {"sqrt", "log2"} or float
         Entries of the vector tried at each split: the root or logarithm of their number, or a share in (0, 1].
     class_weight : {"balanced", "balanced_subsample"}, optional
@@ -109,7 +117,7 @@ class RandomForest:
 
     n_trees: Annotated[int, Interval(ge=1, le=10_000)] = 300
     max_depth: Annotated[int, Ge(1)] | None = None
-    min_samples_leaf: Annotated[int, Ge(1)] = 1
+    min_samples_leaf: Annotated[int, Ge(1)] | Several[Annotated[int, Ge(1)]] = 1
     max_features: Literal["sqrt", "log2"] | Annotated[float, Interval(gt=0.0, le=1.0)] = "sqrt"
     class_weight: Literal["balanced", "balanced_subsample"] | None = "balanced"
 
@@ -118,13 +126,15 @@ class RandomForest:
         check_inputs(self.name, inputs, target)
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(
-            n_estimators=self.n_trees,
-            max_depth=self.max_depth,
+        return searched(
+            RandomForestClassifier(
+                n_estimators=self.n_trees,
+                max_depth=self.max_depth,
+                max_features=self.max_features,
+                class_weight=self.class_weight,
+                random_state=seed,
+            ),
             min_samples_leaf=self.min_samples_leaf,
-            max_features=self.max_features,
-            class_weight=self.class_weight,
-            random_state=seed,
         )
 
 
@@ -134,8 +144,9 @@ class LogisticRegression:
 
     Parameters
     ----------
-    C : float
-        Inverse strength of the penalty, above 0.
+    C : float or several of them
+        Inverse strength of the penalty, above 0. Of several the best is chosen by cross-validation over the training
+        speakers.
     class_weight : {"balanced"}, optional
         ``"balanced"`` weighs segments by the inverse frequency of their class.
     max_iter : int
@@ -146,7 +157,7 @@ class LogisticRegression:
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    C: Positive = 1.0
+    C: Positive | Several[Positive] = 1.0
     class_weight: Literal["balanced"] | None = "balanced"
     max_iter: Annotated[int, Ge(1)] = 2000
 
@@ -155,4 +166,7 @@ class LogisticRegression:
         check_inputs(self.name, inputs, target)
         from sklearn.linear_model import LogisticRegression as Estimator
 
-        return Estimator(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, random_state=seed)
+        return searched(
+            Estimator(class_weight=self.class_weight, max_iter=self.max_iter, random_state=seed),
+            C=self.C,
+        )

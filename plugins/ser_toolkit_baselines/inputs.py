@@ -1,4 +1,4 @@
-"""What all classical learners refuse."""
+"""What classical learners refuse, and how frames lie in what they are given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ser_toolkit.errors import ComponentError
 if TYPE_CHECKING:
     from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 
-__all__ = ["check_inputs"]
+__all__ = ["check_frames", "check_inputs"]
 
 
 def check_inputs(name: str, inputs: Mapping[str, FeatureSpec], target: TargetSpec) -> None:
@@ -43,3 +43,42 @@ def check_inputs(name: str, inputs: Mapping[str, FeatureSpec], target: TargetSpe
             f"{name} needs a class target of at least two labels; {target.name!r} is of kind {target.kind!r} "
             f"and has {len(target.labels)}"
         )
+
+
+def check_frames(
+    name: str, inputs: Mapping[str, FeatureSpec], target: TargetSpec
+) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
+    """Refuse what `check_inputs` does, and inputs that are no frames in time.
+
+    Parameters
+    ----------
+    name, inputs, target
+        As for `check_inputs`.
+
+    Returns
+    -------
+    shapes : tuple of tuple of int
+        Shape of each input, in their order.
+    frame_axes : tuple of int
+        The axis of each that runs over time.
+
+    Raises
+    ------
+    ComponentError
+        If an input has no frames, or two have another number of them.
+    """
+    check_inputs(name, inputs, target)
+    shapes, axes = [], []
+    for feature, spec in inputs.items():
+        if "frame" not in spec.axes:
+            raise ComponentError(
+                f"{name} cannot use input {feature!r} of shape {spec.shape}, axes {', '.join(spec.axes)}: it models "
+                "frames in time. Choose a feature that has them, such as a mel spectrogram or MFCCs"
+            )
+        shapes.append(tuple(n for n in spec.shape if n is not None))
+        axes.append(spec.axes.index("frame"))
+    counts = {feature: shape[axis] for feature, shape, axis in zip(inputs, shapes, axes, strict=True)}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{feature!r} {n}" for feature, n in counts.items())
+        raise ComponentError(f"{name} joins inputs frame by frame; their numbers of frames differ: {said}")
+    return tuple(shapes), tuple(axes)

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Interval
 
 from ser_toolkit_baselines.inputs import check_inputs
+from ser_toolkit_baselines.search import Several, searched
 
 if TYPE_CHECKING:
     from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 
 __all__ = ["KNearestNeighbours"]
+
+Count = Annotated[int, Interval(ge=1, le=100_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,9 @@ class KNearestNeighbours:
 
     Parameters
     ----------
-    k : int
-        Neighbours that vote, 1 or more; no more than there are training segments.
+    k : int or several of them
+        Neighbours that vote, 1 or more; no more than there are training segments. Of several the best is chosen by
+        cross-validation over the training speakers.
     weights : {"uniform", "distance"}
         Whether all neighbours count alike, or by the inverse of their distance. A model with ``"distance"`` can be
         trained and scored, but not exported.
@@ -51,7 +55,7 @@ class KNearestNeighbours:
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    k: Annotated[int, Interval(ge=1, le=100_000)] = 11
+    k: Count | Several[Count] = 11
     weights: Literal["uniform", "distance"] = "uniform"
     pca: Annotated[float, Interval(gt=0.0, lt=1.0)] | None = 0.95
 
@@ -67,7 +71,8 @@ class KNearestNeighbours:
         from sklearn.neighbors import KNeighborsClassifier
         from sklearn.pipeline import Pipeline
 
-        neighbours = KNeighborsClassifier(self.k, weights=self.weights, algorithm="brute")
+        neighbours = KNeighborsClassifier(weights=self.weights, algorithm="brute")
         if self.pca is None:
-            return neighbours
-        return Pipeline([("pca", PCA(self.pca, svd_solver="full")), ("neighbours", neighbours)])
+            return searched(neighbours, n_neighbors=self.k)
+        both = Pipeline([("pca", PCA(self.pca, svd_solver="full")), ("neighbours", neighbours)])
+        return searched(both, neighbours__n_neighbors=self.k)

@@ -1,15 +1,17 @@
-"""The system of Toyoshima et al. 2023 as a plugin: its two features, its network, its losses."""
+"""The system of Toyoshima et al. 2023 as a plugin: its features, network and losses, and two losses of dimensions."""
 
 from __future__ import annotations
 
 from ser_toolkit import hookimpl
+from ser_toolkit_paper.ccc import Ccc
 from ser_toolkit_paper.cnn_dnn import CnnDnn
 from ser_toolkit_paper.cross_entropy import CrossEntropy
 from ser_toolkit_paper.egemaps import Egemaps
 from ser_toolkit_paper.focal import Focal
 from ser_toolkit_paper.melspec import MelSpec
+from ser_toolkit_paper.mse import Mse
 
-__all__ = ["CnnDnn", "CrossEntropy", "Egemaps", "Focal", "MelSpec"]
+__all__ = ["Ccc", "CnnDnn", "CrossEntropy", "Egemaps", "Focal", "MelSpec", "Mse"]
 
 
 @hookimpl
@@ -26,5 +28,5 @@ def ser_register_models() -> list[type]:
 
 @hookimpl
 def ser_register_losses() -> list[type]:
-    """Focal loss, and the cross entropy that the paper compares it with."""
-    return [CrossEntropy, Focal]
+    """Focal loss, the cross entropy that the paper compares it with, and losses of dimensions."""
+    return [Ccc, CrossEntropy, Focal, Mse]

@@ -40,7 +40,8 @@ FULL_SCALE = 32767 / 32768
 SHORTEST_S = 0.1
 """Shorter segments are repeated to this length; below 0.06 s most sets have no frame at all."""
 
-_LOCK = threading.Lock()  # openSMILE fails at random in threads: audeering/opensmile-python#41
+SMILE_LOCK = threading.Lock()
+"""Held while openSMILE runs: it fails at random in threads (audeering/opensmile-python#41)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ class Egemaps:
 
     def feature_names(self) -> tuple[str, ...]:
         """Names that openSMILE gives the values, such as ``"loudness_sma3_amean"``; imports opensmile."""
-        with _LOCK:
+        with SMILE_LOCK:
             return tuple(_smile(self.feature_set, self.mode).feature_names)
 
     def n_undefined(self, y: NDArray[np.float32], sr: int) -> int:
@@ -221,7 +222,7 @@ class Egemaps:
 
     def _run(self, y: NDArray[np.float32], sr: int, options: Mapping[str, str]) -> NDArray[np.float32]:
         """What openSMILE gives, shape (1 or n_windows, n_features); undefined values are NaN or infinite."""
-        with _LOCK:
+        with SMILE_LOCK:
             smile = _smile(self.feature_set, self.mode)
             smile.options.update(options)
             values = smile(y, sr)  # (1, n_features, n_windows)

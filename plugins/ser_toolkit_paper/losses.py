@@ -1,4 +1,4 @@
-"""The losses of `ser_toolkit_paper.focal` and `ser_toolkit_paper.cross_entropy` in torch."""
+"""The losses of `ser_toolkit_paper.focal`, `.cross_entropy`, `.mse` and `.ccc` in torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CrossEntropyLoss", "FocalLoss"]
+__all__ = ["CccLoss", "CrossEntropyLoss", "FocalLoss", "MseLoss"]
+
+_TINY = 1e-8  # keeps the concordance of values that are all alike finite
 
 
 class FocalLoss(nn.Module):
@@ -77,3 +79,35 @@ def _in_float32(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if target.ndim == 1:
         target = nn.functional.one_hot(target, z.shape[1])
     return z, target.to(z.dtype)
+
+
+class MseLoss(nn.Module):
+    """Mean squared error over all ratings of a batch."""
+
+    def forward(self, values: Tensor, ratings: Tensor) -> Tensor:
+        """Values (B, K), with ratings (B, K) that are NaN where nobody rated, to a scalar."""
+        x, y, rated = _rated(values, ratings)
+        return ((x - y).square() * rated).sum() / rated.sum().clamp(min=1.0)
+
+
+class CccLoss(nn.Module):
+    """One minus the concordance of a batch, averaged over the dimensions that are rated in it."""
+
+    def forward(self, values: Tensor, ratings: Tensor) -> Tensor:
+        """Values (B, K), with ratings (B, K) that are NaN where nobody rated, to a scalar."""
+        x, y, rated = _rated(values, ratings)
+        n = rated.sum(0).clamp(min=1.0)  # (K,)
+        mean_x, mean_y = (x * rated).sum(0) / n, (y * rated).sum(0) / n
+        dx, dy = (x - mean_x) * rated, (y - mean_y) * rated  # (B, K)
+        spread = (dx.square().sum(0) + dy.square().sum(0)) / n + (mean_x - mean_y).square()
+        concordance = 2.0 * (dx * dy).sum(0) / n / (spread + _TINY)  # (K,)
+        there = rated.amax(0)
+        return ((1.0 - concordance) * there).sum() / there.sum().clamp(min=1.0)
+
+
+def _rated(values: Tensor, ratings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values, ratings and where there is one, all (B, K), in float32; a rating that is not there counts as 0."""
+    x = values if values.dtype == torch.float64 else values.float()
+    y = ratings.to(x.dtype)
+    rated = ~y.isnan()
+    return x, torch.where(rated, y, torch.zeros_like(y)), rated.to(x.dtype)

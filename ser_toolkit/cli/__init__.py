@@ -24,6 +24,7 @@ from ser_toolkit.cli import (
     evaluate,
     export_onnx,
     extract,
+    fuse,
     models,
     plugins,
     reproduce,
@@ -52,6 +53,7 @@ app.command("corpus")(corpus.corpus)
 app.command("split", no_args_is_help=True)(split.split)
 app.command("evaluate", no_args_is_help=True, cls=evaluate.EvaluateCommand)(evaluate.evaluate)
 app.command("compare", no_args_is_help=True)(compare.compare)
+app.command("fuse", no_args_is_help=True)(fuse.fuse)
 app.command("reproduce", no_args_is_help=True)(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(cache.app, name="cache")

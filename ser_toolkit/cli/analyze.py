@@ -186,11 +186,17 @@ def analyze(
             stack.enter_context(run)
         for warning in run.warnings:
             stderr.print(f"warning: {warning}", style="yellow", markup=False)
-        truths = find_labels(paths, labels, run.recipe.labels)
+        if not run.recipe.labels:
+            _refuse_emotions(labels, textgrid=textgrid, audacity=audacity)
+        truths = find_labels(paths, labels, run.recipe.labels) if run.recipe.labels else None
         if run.n_resumed:
             stderr.print(f"{run.n_resumed} of {len(files)} files were done before", markup=False)
             progress = AnalysisProgress(stderr, len(files) - run.n_resumed)
-        writer = stream_writer(outputs.kind, run.recipe.labels, level=outputs.level) if _streams(kind, output) else None
+        writer = None
+        if _streams(kind, output):
+            writer = stream_writer(
+                outputs.kind, run.recipe.labels, level=outputs.level, dimensions=run.recipe.dimensions
+            )
         _analyze(run, progress, writer, outputs.key)
         about, labelled = run.info(), run.labelled(truths) if truths else None
         if not _streams(kind, output) or profile:
@@ -217,6 +223,16 @@ def analyze(
     if run.interrupted:
         raise typer.Exit(130)
     raise typer.Exit(1 if not statuses["ok"] else 3 if statuses["failed"] else 0)
+
+
+def _refuse_emotions(labels: str, *, textgrid: Path | None, audacity: Path | None) -> None:
+    """Refuse what only a model of emotions can do."""
+    if textgrid or audacity:
+        raise typer.BadParameter("label tracks are of emotions, of which this model says nothing: leave them out")
+    if labels not in ("auto", "none"):
+        raise typer.BadParameter(
+            "--labels compares emotions, of which this model says nothing: ser-toolkit evaluate scores dimensions"
+        )
 
 
 def _streams(kind: str, output: Path | None) -> bool:

@@ -12,11 +12,12 @@ from ser_toolkit.cli import options
 from ser_toolkit.cli.noise_option import EvaluateCommand
 
 if TYPE_CHECKING:
+    from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
     from ser_toolkit.evaluation.results import Evaluation
     from ser_toolkit.noise.conditions import Condition
     from ser_toolkit.noise.scores import NoiseScores
 
-    Done = tuple[Evaluation, NoiseScores | None, dict[str, str]]
+    Done = tuple[Evaluation | DimensionEvaluation, NoiseScores | None, dict[str, str]]
 
 
 __all__ = ["EvaluateCommand", "evaluate"]
@@ -78,7 +79,7 @@ def evaluate(
     from ser_toolkit.cli.train import names
     from ser_toolkit.noise.conditions import parse_conditions
     from ser_toolkit.report import terminal
-    from ser_toolkit.report.evaluation_terminal import evaluation as rendered
+    from ser_toolkit.report.evaluation_terminal import scores as rendered
     from ser_toolkit.report.terminal_noise import noise_table
 
     check_report_tier()
@@ -150,7 +151,7 @@ def _of_model(manifests: list[Path], out: Path, conditions: Sequence[Condition],
     """Scores of a finished model, and its name."""
     from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.data.files import display_path
-    from ser_toolkit.evaluation.evaluation import evaluate as evaluate_predictions
+    from ser_toolkit.evaluation.evaluation import evaluate_all
     from ser_toolkit.evaluation.finished_job import finished_job
     from ser_toolkit.report.evaluation_page import write_report
     from ser_toolkit.report.terminal_noise import RichBench
@@ -160,7 +161,7 @@ def _of_model(manifests: list[Path], out: Path, conditions: Sequence[Condition],
     with RichBench() as progress, resumable(progress, out):
         progress.print(f"asking {display_path(name)} about {', '.join(map(display_path, manifests))}")
         with finished_job(name, manifests, out=out, on_progress=progress.extracting, **settings) as job:
-            evaluation = evaluate_predictions(job.predictions)
+            evaluation = evaluate_all(job.predictions)
             write_report(evaluation, out, title="Evaluation", about=about)
             if conditions:
                 noisy = job.bench(conditions, progress=progress)

@@ -123,6 +123,8 @@ def compress(
         subject = read_source(run, manifests, speaker_pattern=speaker_pattern)
         check_alike(subject.members[0].recipe, judged.members[0].recipe)
     models = [*judged.members, *(() if subject is judged else subject.members)]
+    if any(member.recipe.dimensions for member in models):
+        raise ModelError("models with dimensions (valence, arousal, dominance) cannot be compressed: only emotions are")
     shrink = Shrink.make(method, pruning, judged, registry=registry, tell=tell)
     tested = {i for member in judged.members for i in member.split.indices("test")}
     check_speakers((u.corpus, u.speaker) for u in (judged.data.utterances[i] for i in tested))

@@ -219,6 +219,7 @@ def _digest(utterances: Iterable[Utterance]) -> str:
     for utterance in utterances:
         fields = {f.name: getattr(utterance, f.name) for f in dataclasses.fields(utterance)}
         del fields["file"], fields["corpus"]  # where the data lies, not what it is
+        del fields["columns"]  # see `ser_toolkit.training.folder.state_of`
         fields["votes"] = dict(fields["votes"])
         rows.append(json.dumps(fields, sort_keys=True))
     return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()

@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from ser_toolkit.errors import ManifestError
 __all__ = ["read_csv", "speaker_from"]
 
 _TEXTS = ("corpus", "session", "split", "gender", "language", "text_id")
-_NUMBERS = ("start", "end", "duration_s", "arousal", "valence", "dominance")
+_DIMENSIONS = ("arousal", "valence", "dominance")
+_NUMBERS = ("start", "end", "duration_s", *_DIMENSIONS)
 _VOTE = "vote_"
 _DELIMITERS = ",;\t"
 _SHOWN_MISSING = 5
@@ -37,6 +38,10 @@ class _Columns:
     def known(self) -> frozenset[str]:
         return frozenset({self.file, self.emotion, self.speaker or "", *_TEXTS, *_NUMBERS})
 
+    def others(self, header: Iterable[str]) -> tuple[str, ...]:
+        """Columns that mean nothing to the toolkit itself."""
+        return tuple(c for c in header if c not in self.known and not (c.startswith(_VOTE) and c != _VOTE))
+
 
 def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> tuple[list[Entry], tuple[str, ...]]:
     """Read one CSV file.
@@ -45,7 +50,8 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
     ----------
     path : Path
         UTF-8, with or without a byte-order mark; separated by commas, semicolons or tabs. With a column ``file`` it
-        is a manifest and needs ``speaker`` and ``emotion`` as well; with ``file_name`` it is the metadata of an audio
+        is a manifest and needs ``speaker`` and ``emotion`` as well (where a recording is rated by ``valence``,
+        ``arousal`` or ``dominance``, its emotion may be missing); with ``file_name`` it is the metadata of an audio
         folder and needs ``emotion`` or ``label``, and may have ``speaker`` or ``speaker_id``. Files are relative to
         the folder of the CSV; a name that is not UTF-8 is written with percent-encoding. The apostrophe that
         `ser_toolkit.data.spreadsheet.safe_cell` puts before text like a formula is taken away again.
@@ -57,7 +63,7 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
     entries : list of Entry
         One per row; `Utterance.corpus` is empty where no column ``corpus`` names it.
     ignored : tuple of str
-        Columns that mean nothing here.
+        Columns that mean nothing here, unless a feature reads them.
 
     Raises
     ------
@@ -83,8 +89,7 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
             f"{shown}, column {columns.file!r}: {len(missing)} of {len(entries)} files are not there: "
             f"{', '.join(missing[:_SHOWN_MISSING])}{more}. Paths are relative to {display_path(folder)}"
         )
-    ignored = tuple(c for c in header if c not in columns.known and not (c.startswith(_VOTE) and c != _VOTE))
-    return entries, ignored
+    return entries, columns.others(header)
 
 
 def _text(path: Path, shown: str) -> str:
@@ -154,6 +159,8 @@ def _columns(header: Sequence[str], shown: str) -> _Columns:
     else:
         wanted = ("file", "speaker", "emotion")
         columns = _Columns(file="file", emotion="emotion", speaker="speaker")
+    if any(name in header for name in _DIMENSIONS):
+        wanted = tuple(name for name in wanted if name != "emotion")
     for name in wanted:
         if name not in header and getattr(columns, name) not in header:
             near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
@@ -170,8 +177,9 @@ def _utterance(
     where: str,
     speaker_pattern: re.Pattern[str] | None,
 ) -> Utterance:
+    rated = any(row.get(name) for name in _DIMENSIONS)
     for column in (columns.file, columns.emotion, columns.speaker):
-        if column and not row[column]:
+        if column and not row.get(column) and not (rated and column == columns.emotion):
             raise ManifestError(f"{where}, column {column!r}: the cell is empty")
     key = row[columns.file]
     texts = {name: cell_text(row.get(name, "")) or None for name in _TEXTS}
@@ -181,7 +189,7 @@ def _utterance(
     return Utterance(
         file=_file(folder, key),
         key=key,
-        emotion=cell_text(row[columns.emotion]),
+        emotion=cell_text(row.get(columns.emotion, "")),
         speaker=cell_text(row[columns.speaker]) if columns.speaker else speaker_from(speaker_pattern, key, where=where),
         start_s=start_s,
         end_s=end_s,
@@ -196,6 +204,7 @@ def _utterance(
         arousal=numbers["arousal"],
         valence=numbers["valence"],
         dominance=numbers["dominance"],
+        columns={name: cell_text(row[name]) for name in columns.others(row)},
     )
 
 

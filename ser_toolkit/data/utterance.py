@@ -21,7 +21,7 @@ class Utterance:
     key : str
         The recording as the manifest writes it; for a folder per class the path below the folder, with ``/``.
     emotion : str
-        Label, not empty, case as written.
+        Label, case as written; empty only where a recording is rated by dimensions alone.
     speaker : str or None
         Who speaks; ``None`` if the manifest does not say.
     start_s, end_s : float or None
@@ -34,6 +34,8 @@ class Utterance:
         Label to votes of raters, 0 or more; empty without.
     arousal, valence, dominance : float or None
         Ratings, in the manifest's own unit.
+    columns : mapping of str to str
+        Cells of the columns of the manifest that mean nothing else; a feature may read them.
     corpus : str
         As in the manifest; where it does not say, `ser_toolkit.data.manifest.read_manifest` takes the name of the
         folder that the manifest lies in, or of the folder per class, with a number if another folder has that name.
@@ -56,6 +58,7 @@ class Utterance:
     valence: float | None = None
     dominance: float | None = None
     corpus: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Entry(NamedTuple):

@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ser_toolkit.evaluation.evaluation import evaluate
+from ser_toolkit.evaluation.evaluation import evaluate_all
 from ser_toolkit.evaluation.job import Job, read_dataset
 from ser_toolkit.evaluation.job_progress import JobProgress, SilentJob
-from ser_toolkit.evaluation.run_folds import is_finished, run_folds
+from ser_toolkit.evaluation.run_folds import is_finished, model_folder, run_folds
 from ser_toolkit.interfaces import ClassicalModel
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.announcement import check_alone
+from ser_toolkit.training.chosen import chosen_in_folds
 from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.folder import refuse_full
 from ser_toolkit.training.plan import Plan
 
 if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
+    from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
     from ser_toolkit.evaluation.predictions import Predictions
     from ser_toolkit.evaluation.results import Evaluation
     from ser_toolkit.training.dataset import Dataset
@@ -41,8 +43,8 @@ class CrossValidation:
         What was fitted.
     predictions : Predictions
         What each model said about its test part.
-    evaluation : Evaluation
-        The scores.
+    evaluation : Evaluation or DimensionEvaluation
+        The scores; the latter where dimensions alone are predicted.
     digest : str
         Hash of the split.
     network : bool
@@ -53,24 +55,31 @@ class CrossValidation:
         Which of them each fold was fitted to and tested on.
     excluded : mapping of int to str
         Utterances that could not be used, and why.
+    chosen : str
+        Settings that the inner cross-validation of a classical learner chose in the folds whose models were kept, see
+        `ser_toolkit.training.chosen.chosen_in_folds`; empty where it had no choice.
     """
 
     out: Path
     config: TrainConfig
     predictions: Predictions
-    evaluation: Evaluation
+    evaluation: Evaluation | DimensionEvaluation
     digest: str
     network: bool
     data: Dataset
     folds: Folds
     excluded: Mapping[int, str]
+    chosen: str = ""
 
     def about(self) -> dict[str, str]:
         """Lines for a report: what was fitted on what."""
-        model, loss = str(self.config.model["name"]), str(self.config.loss["name"])
+        model, losses = str(self.config.model["name"]), [str(self.config.loss["name"])]
+        if targets := self.config.targets:
+            losses = [*(losses if targets.emotions else ()), str(targets.loss["name"])]
         return {
             "features": " + ".join(str(table["name"]) for table in self.config.features.values()),
-            "model": f"{model}, {loss} loss" if self.network else model,
+            "model": f"{model}, {' + '.join(losses)} loss" if self.network else model,
+            **({"chosen": self.chosen} if self.chosen else {}),
             "split": self.digest[:12],
         }
 
@@ -131,7 +140,7 @@ def cross_validate(
     refuse_full(out, resume=resume)
     config = config if isinstance(config, TrainConfig) else check_config(config or {})
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
-    plan = Plan.make(config, data.labels, registry)
+    plan = Plan.make(config, data.labels, registry, scales=data.scales)
     chosen = list(dict.fromkeys(seeds or config.training.seeds or [config.training.seed]))
     check_alone(plan)
     network = not isinstance(plan.model, ClassicalModel)
@@ -165,10 +174,13 @@ def cross_validate(
         out=out,
         config=config,
         predictions=predictions,
-        evaluation=evaluate(predictions),
+        evaluation=evaluate_all(predictions),
         digest=job.folds.digest,
         network=network,
         data=data,
         folds=job.folds,
         excluded=excluded,
+        chosen=chosen_in_folds(
+            plan, [model_folder(out / "folds", seed, i) for seed in chosen for i in range(len(job.folds.folds))]
+        ),
     )

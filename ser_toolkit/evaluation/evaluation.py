@@ -11,6 +11,7 @@ import numpy as np
 from ser_toolkit.errors import ModelError
 from ser_toolkit.evaluation.calibration_error import calibration
 from ser_toolkit.evaluation.counts import confusion_counts, mean_over_seeds, rates
+from ser_toolkit.evaluation.dimensions import evaluate_dimensions
 from ser_toolkit.evaluation.groups import group_tables
 from ser_toolkit.evaluation.prediction_sets import set_scores
 from ser_toolkit.evaluation.results import ClassScore, Evaluation, LevelScores, Metric, Spread
@@ -20,10 +21,11 @@ from ser_toolkit.training.metrics import score
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
     from ser_toolkit.evaluation.predictions import Predictions
     from ser_toolkit.evaluation.statistics import Units
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "evaluate_all"]
 
 _NO_SPREAD = "the model does not depend on the seed: all seeds gave the same answers, and there is no spread over them"
 
@@ -104,7 +106,31 @@ def evaluate(predictions: Predictions, *, bootstraps: int = 2000, seed: int = 0)
         window=window,
         sets=set_scores(predictions, units, bootstraps=bootstraps, seed=seed),
         groups=group_tables(predictions, predicted, bootstraps=bootstraps, seed=seed),
+        dimensions=evaluate_dimensions(predictions, bootstraps=bootstraps, seed=seed)
+        if predictions.dimensions
+        else None,
     )
+
+
+def evaluate_all(predictions: Predictions) -> Evaluation | DimensionEvaluation:
+    """Scores of emotions, with those of dimensions if there are any; or of dimensions alone.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        At least one utterance.
+
+    Returns
+    -------
+    Evaluation or DimensionEvaluation
+        As of `evaluate`, or of `ser_toolkit.evaluation.dimensions.evaluate_dimensions` where no emotion is predicted.
+
+    Raises
+    ------
+    ModelError
+        As those.
+    """
+    return evaluate(predictions) if predictions.labels else evaluate_dimensions(predictions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +186,10 @@ def _level(
         pooled = {str(seeds[s]): float(getattr(found, name)) for s, found in each.items()}
         metrics[name] = Metric(
             estimate=estimate(list(pooled.values()), mean_over_seeds(getattr(drawn, name), axis=1)),
-            folds=_spread(
+            folds=Spread.of(
                 {f: float(x) for f, x in zip(folds, getattr(per_fold, name), strict=True) if not np.isnan(x)}
             ),
-            seeds=_spread(pooled) if varied else None,
+            seeds=Spread.of(pooled) if varied else None,
         )
     recall, precision = mean_over_seeds(drawn.recall, axis=1), mean_over_seeds(drawn.precision, axis=1)
     classes = tuple(
@@ -223,15 +249,6 @@ def _fold_rates(rows: _Rows, *, n_folds: int, n_seeds: int, n_labels: int) -> _F
     )  # fmt: skip
     found = rates(counts)
     return _FoldRates(**{name: mean_over_seeds(getattr(found, name), axis=1) for name in ("ua", "wa", "f1")})
-
-
-def _spread(values: dict[str, float]) -> Spread | None:
-    if not values:
-        return None
-    array = np.array(list(values.values()))
-    return Spread(
-        mean=float(array.mean()), sd=float(array.std(ddof=1)) if len(array) > 1 else None, values=dict(values)
-    )
 
 
 def _cautions(predictions: Predictions, rows: _Rows, units: Units, folds: Sequence[str], *, without: int) -> list[str]:

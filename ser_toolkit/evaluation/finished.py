@@ -20,6 +20,7 @@ from ser_toolkit.evaluation.predictions import Item, Predictions
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.model import Model
 from ser_toolkit.models import bundled
+from ser_toolkit.training.checkpoint import is_classical
 from ser_toolkit.training.export import export, temperature_of
 from ser_toolkit.training.store import build_store
 
@@ -61,7 +62,8 @@ def evaluate_model(
     Parameters
     ----------
     model : str, path or Model
-        An exported ``.onnx`` file, a bundled name, a run folder (exported to a temporary file), or an open model.
+        An exported ``.onnx`` file, a bundled name, a run folder (of a network: exported to a
+        temporary file), or an open model.
     manifests : path or sequence of paths
         As for `ser_toolkit.training.run.train`.
     emotions : sequence of str, optional
@@ -129,13 +131,19 @@ def evaluate_model(
     voices = len({utterances[i].speaker for i in usable} - {None})
     of_whom = f" of {counted(voices, 'speaker')}" if voices else ""
     where = ", ".join(manifest.sources)
+    probabilities, values = np.split(said.outputs[rows], [len(opened.labels)], axis=1)
+    # ratings that no utterance has are as good as no dimension: the emotions can still be scored
+    known = [any(getattr(utterances[i], name, None) is not None for i in usable) for name in opened.dimensions]
+    dimensions = tuple(name for name, there in zip(opened.dimensions, known, strict=True) if there)
     return Predictions(
         labels=opened.labels,
         protocol=f"model {name} on {where}: {counted(len(usable), 'utterance')}{of_whom}, {about}",
-        items=tuple(_item(utterances[i], opened) for i in usable),
+        items=tuple(_item(utterances[i], opened, dimensions) for i in usable),
         owner=owner,
-        logits=np.log(np.maximum(said.probabilities[rows], _TINY)) * temperature_of(opened.recipe),
+        logits=np.log(np.maximum(probabilities, _TINY)) * temperature_of(opened.recipe),
         alpha=conformal.alpha if conformal else None,
+        dimensions=dimensions,
+        values=values[:, known] if dimensions else None,
         notes=(
             *([about] if overlap else []),
             *overlap.notes,
@@ -169,7 +177,7 @@ def opened_model(
             raise ConfigError("hop_s belongs to opening a model: Model.open(..., hop_s=...)")
         yield model, display_path(model.name)
         return
-    if str(model) in bundled.names() or not Path(model).is_dir():
+    if str(model) in bundled.names() or not Path(model).is_dir() or is_classical(Path(model)):
         opened = Model.open(model, device=device, hop_s=hop_s, registry=registry)
         yield opened, display_path(opened.name)
         return
@@ -182,9 +190,11 @@ def opened_model(
 def _labelled(
     manifest: Manifest, model: Model, emotions: Sequence[str] | None
 ) -> tuple[tuple[Utterance, ...], list[str]]:
-    """Utterances whose label the model can name, and a note on the others."""
+    """Utterances whose label the model can name, and a note on the others; or those with ratings of its dimensions."""
     if emotions is not None:
         manifest = manifest.select(emotions)
+    if not model.labels:
+        return _rated(manifest, model.dimensions)
     counts = manifest.labels()
     unknown = {label: n for label, n in counts.items() if label not in model.labels}
     knows = f"the model knows {', '.join(map(repr, model.labels))}"
@@ -197,7 +207,7 @@ def _labelled(
         )
     notes = []
     if unknown:
-        left_out = ", ".join(f"{display_path(label)} ({n})" for label, n in unknown.items())
+        left_out = ", ".join(f"{display_path(label) or 'none'} ({n})" for label, n in unknown.items())
         notes.append(
             f"{sum(unknown.values())} of {len(manifest.utterances)} utterances left out, whose labels the model does "
             f"not know: {left_out}"
@@ -205,11 +215,20 @@ def _labelled(
     return tuple(u for u in manifest.utterances if u.emotion not in unknown), notes
 
 
+def _rated(manifest: Manifest, dimensions: Sequence[str]) -> tuple[tuple[Utterance, ...], list[str]]:
+    """Utterances that somebody rated, and a note on the others."""
+    rated = tuple(u for u in manifest.utterances if any(getattr(u, name, None) is not None for name in dimensions))
+    if not rated:
+        raise ManifestError(f"{', '.join(manifest.sources)}: no recording has a rating of {', '.join(dimensions)}")
+    left = len(manifest.utterances) - len(rated)
+    return rated, [f"{counted(left, 'utterance')} left out, which nobody rated"] if left else []
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Answers:
-    """What the model said: probabilities of all windows, and the utterance of each; by utterance, hash or problem."""
+    """What the model said: outputs of all windows, and the utterance of each; by utterance, hash or problem."""
 
-    probabilities: NDArray[np.float64]
+    outputs: NDArray[np.float64]
     owner: NDArray[np.int64]
     recordings: dict[int, int]
     problems: dict[int, str]
@@ -226,7 +245,7 @@ def _ask(
     on_progress: Callable[[int, int], None] | None,
 ) -> _Answers:
     """Ask about some utterances; `check` sees the hashes of each part's recordings before the model sees the part."""
-    rows, owner = [np.zeros((0, len(model.labels)))], [np.zeros(0, dtype=np.int64)]
+    rows, owner = [np.zeros((0, len(model.labels) + len(model.dimensions)))], [np.zeros(0, dtype=np.int64)]
     recordings: dict[int, int] = {}
     problems: dict[int, str] = {}
     for first in range(0, len(wanted), AT_ONCE):
@@ -242,26 +261,24 @@ def _ask(
             heard = dict(zip(part, store.recordings, strict=True))
             check(heard)
             recordings |= heard
-            rows += _probabilities(model, store)
+            rows += _outputs(model, store)
             owner.append(np.array(part, dtype=np.int64)[store.owner])
             problems |= {part[i]: reason for i, reason in store.excluded.items()}
             del store  # its files are mapped
-    return _Answers(
-        probabilities=np.concatenate(rows), owner=np.concatenate(owner), recordings=recordings, problems=problems
-    )
+    return _Answers(outputs=np.concatenate(rows), owner=np.concatenate(owner), recordings=recordings, problems=problems)
 
 
-def _probabilities(model: Model, store: FeatureStore) -> Iterator[NDArray[np.float64]]:
+def _outputs(model: Model, store: FeatureStore) -> Iterator[NDArray[np.float64]]:
     for first in range(0, len(store), BATCH):
         windows = range(first, min(first + BATCH, len(store)))
         batch = collate({key: [store.get(key, w) for w in windows] for key in model.specs}, model.specs)
-        values = model.session.run(model.recipe.targets[0].name, batch)
+        values = model.session.run(model.recipe.outputs, batch)
         if not np.isfinite(values).all():
-            raise ModelError(f"{model.name} gave probabilities that are not finite")
+            raise ModelError(f"{model.name} gave values or probabilities that are not finite")
         yield np.asarray(values, dtype=np.float64)
 
 
-def _item(utterance: Utterance, model: Model) -> Item:
+def _item(utterance: Utterance, model: Model, dimensions: Sequence[str]) -> Item:
     training, conformal = model.recipe.training, model.recipe.conformal
     return Item(
         file=utterance.key,
@@ -277,6 +294,7 @@ def _item(utterance: Utterance, model: Model) -> Item:
         seed=training.seed if training else 0,
         temperature=temperature_of(model.recipe),
         thresholds=conformal.thresholds if conformal else (),
+        ratings=tuple(getattr(utterance, name) for name in dimensions),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_toolkit.data.augment import augmentation_of
+from ser_toolkit.manifest_features import columns_of
 from ser_toolkit.training.announcement import device_name, ignored_columns, unused_settings
 from ser_toolkit.training.audio_state import AudioState, Guarded
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
@@ -122,7 +123,7 @@ class Job:
             device=device_name(self.accelerator),
             warnings=[
                 *self.folds.warnings,
-                *ignored_columns(self.data.manifest),
+                *ignored_columns(self.data.manifest, read=columns_of(plan.features).values() if plan else ()),
                 *(unused_settings(plan, self.config, self.data.utterances) if plan else ()),
             ],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +26,9 @@ class FoldDone:
     number, total : int
         Position in the job, from 1.
     ua, wa : float
-        Per utterance, 0 to 1; NaN if no recording of the fold could be tested.
+        Per utterance, 0 to 1; NaN if no recording of the fold could be tested, and without emotions.
+    ccc : float
+        Mean CCC of the dimensions per utterance; NaN without any.
     epochs : int
         Epochs that were run; 0 for a classical model.
     seconds : float
@@ -41,6 +44,7 @@ class FoldDone:
     wa: float
     epochs: int
     seconds: float
+    ccc: float = math.nan
 
 
 class JobProgress(Progress, Protocol):

@@ -54,6 +54,8 @@ def match(a: Predictions, b: Predictions) -> Matched:
     ModelError
         If labels differ, no utterance is in both, or the truth of one differs.
     """
+    if not a.labels and not b.labels:
+        raise ModelError("these models say nothing of emotions: dimensions are not compared")
     if set(a.labels) != set(b.labels):
         only = [sorted(set(x.labels) - set(y.labels)) or "none" for x, y in ((a, b), (b, a))]
         raise ModelError(

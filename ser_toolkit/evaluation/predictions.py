@@ -22,6 +22,7 @@ PREDICTIONS = "predictions.parquet"
 """Where an evaluation keeps them in its folder."""
 
 _Seconds = Annotated[float, Field(ge=0, strict=True)]
+_Rating = Annotated[float, Field(ge=-1e9, le=1e9)]
 _Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True)]
 
 
@@ -47,6 +48,8 @@ class Item:
         Calibration of the model, 1e-3 to 1e3; logits are divided by it.
     thresholds : tuple of float
         Conformal threshold of each label, 0 to 1: it is in the prediction set if 1 - p is at most this. Empty without.
+    ratings : tuple of (float or None)
+        Rating of each dimension in the units of the manifest, None where there is none. Empty without dimensions.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class Item:
     seed: _Int64 = 0
     temperature: Annotated[float, Field(ge=1e-3, le=1e3, strict=True)] = 1.0
     thresholds: tuple[Annotated[float, Field(ge=0, le=1, strict=True)], ...] = ()
+    ratings: tuple[_Rating | None, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, float | None, float | None]:
@@ -83,7 +87,7 @@ class Predictions:
     Parameters
     ----------
     labels : tuple of str
-        The classes.
+        The classes; empty where models say nothing of emotions.
     protocol : str
         How training and test were kept apart, in words; belongs beside every score.
     items : tuple of Item
@@ -96,6 +100,10 @@ class Predictions:
         Share of utterances whose prediction set may lack the truth; None without sets.
     notes : tuple of str
         What a reader of the scores has to know.
+    dimensions : tuple of str
+        Dimensions that the models predict.
+    values : ndarray of float64, shape (n_windows, n_dimensions), or None
+        Of each, in the units of the ratings; None without dimensions.
     """
 
     labels: tuple[str, ...]
@@ -105,6 +113,8 @@ class Predictions:
     logits: NDArray[np.float64]
     alpha: float | None = None
     notes: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    values: NDArray[np.float64] | None = None
 
     @property
     def truth(self) -> NDArray[np.int64]:
@@ -131,6 +141,16 @@ class Predictions:
         mean, has = self.utterances()
         return np.where(has, np.nan_to_num(mean, nan=-1.0).argmax(axis=1), -1)
 
+    def ratings(self) -> NDArray[np.float64]:
+        """Ratings of each utterance, (n_utterances, n_dimensions), NaN where there is none."""
+        rows = [item.ratings or (None,) * len(self.dimensions) for item in self.items]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.dimensions))
+
+    def utterance_values(self) -> NDArray[np.float64]:
+        """Values of each utterance, (n_utterances, n_dimensions): means over its windows, NaN without a window."""
+        values = np.zeros((len(self.owner), 0)) if self.values is None else self.values
+        return aggregate(values, self.owner, len(self.items))[0]
+
     def sets(self) -> NDArray[np.bool_] | None:
         """Prediction set of each utterance, (n_utterances, n_labels), never empty; None without thresholds.
 
@@ -153,6 +173,7 @@ class Predictions:
             items=tuple(item for item, keep in zip(self.items, wanted.tolist(), strict=True) if keep),
             owner=position[self.owner[rows]],
             logits=self.logits[rows],
+            values=None if self.values is None else self.values[rows],
         )
 
     def save(self, path: Path) -> None:
@@ -182,7 +203,7 @@ class Predictions:
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:
-    """Tables of the same labels, one after the other; protocol, alpha and notes are those of the first.
+    """Tables of the same labels and dimensions, one after the other; protocol, alpha and notes are those of the first.
 
     Parameters
     ----------
@@ -197,15 +218,18 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
     Raises
     ------
     ModelError
-        If labels differ.
+        If labels or dimensions differ.
     """
-    if len({p.labels for p in parts}) != 1:
-        raise ModelError(f"predictions of different labels: {sorted({p.labels for p in parts})}")
+    for names in ({p.labels for p in parts}, {p.dimensions for p in parts}):
+        if len(names) != 1:
+            raise ModelError(f"predictions of different labels: {sorted(names)}")
+    values = [p.values for p in parts if p.values is not None]
     before = np.cumsum([0, *(len(p.items) for p in parts[:-1])])
     return replace(
         parts[0],
         items=tuple(item for p in parts for item in p.items),
         owner=np.concatenate([p.owner + n for p, n in zip(parts, before, strict=True)]),
         logits=np.concatenate([p.logits for p in parts]),
+        values=np.concatenate(values) if values else None,
         notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
     )

@@ -44,7 +44,8 @@ class _About(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal[1]
-    labels: Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1, max_length=1000)]
+    labels: Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(max_length=1000)]
+    dimensions: Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(max_length=1000)] = ()
     protocol: str
     alpha: Annotated[float, Field(gt=0, lt=1, strict=True)] | None
     notes: tuple[str, ...]
@@ -52,11 +53,16 @@ class _About(BaseModel):
 
     @model_validator(mode="after")
     def _items_suit_the_labels(self) -> _About:
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels repeat: {list(self.labels)[:10]}")
+        for names in (self.labels, self.dimensions):
+            if len(set(names)) != len(names):
+                raise ValueError(f"labels repeat: {list(names)[:10]}")
+        if not self.labels and not self.dimensions:
+            raise ValueError("there are neither labels nor dimensions")
         known = frozenset(self.labels)
         for i, item in enumerate(self.items):
-            if item.emotion not in known:
+            if len(item.ratings) not in (0, len(self.dimensions)):
+                raise ValueError(f"items.{i} has {len(item.ratings)} ratings for {len(self.dimensions)} dimensions")
+            if known and item.emotion not in known:
                 raise ValueError(f"the emotion of items.{i} is {item.emotion[:60]!r}, which is none of the labels")
             if len(item.thresholds) not in (0, len(self.labels)):
                 raise ValueError(f"items.{i} has {len(item.thresholds)} thresholds for {len(self.labels)} labels")
@@ -84,14 +90,17 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     about = {
         "format": 1,
         "labels": predictions.labels,
+        **({"dimensions": predictions.dimensions} if predictions.dimensions else {}),
         "protocol": predictions.protocol,
         "alpha": predictions.alpha,
         "notes": predictions.notes,
         "items": [{k: v for k, v in vars(item).items() if v != _DEFAULTS.get(k)} for item in predictions.items],
     }
-    logits = np.asarray(predictions.logits, dtype=np.float64)
-    arrays = [pa.array(np.asarray(predictions.owner, dtype=np.int64)), *(pa.array(column) for column in logits.T)]
-    table = pa.table(arrays, names=_columns(predictions.labels))
+    numbers = np.asarray(predictions.logits, dtype=np.float64)
+    if predictions.values is not None:
+        numbers = np.concatenate([numbers, predictions.values], axis=1)
+    arrays = [pa.array(np.asarray(predictions.owner, dtype=np.int64)), *(pa.array(column) for column in numbers.T)]
+    table = pa.table(arrays, names=_columns(predictions.labels, predictions.dimensions))
     with atomic.replacing(path) as temporary:
         table = table.replace_schema_metadata({_KEY: json.dumps(about).encode("ascii")})
         pq.write_table(table, temporary, write_page_checksum=True)
@@ -122,13 +131,15 @@ def read_predictions(path: Path) -> Predictions:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             about = _about((file.schema_arrow.metadata or {}).get(_KEY))
-            _check_columns(file.schema_arrow, file.metadata.num_rows, about.labels)
+            _check_columns(file.schema_arrow, file.metadata.num_rows, _columns(about.labels, about.dimensions))
             table = file.read()
         if any(column.null_count for column in table.columns):
             raise ValueError("a window has no value in a column")
         owner = table["item"].to_numpy().astype(np.int64)
-        logits = np.stack([table[name].to_numpy() for name in _columns(about.labels)[1:]], axis=1).astype(np.float64)
-        _check_windows(owner, logits, len(about.items))
+        names = _columns(about.labels, about.dimensions)[1:]
+        numbers = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float64)
+        _check_windows(owner, numbers, len(about.items))
+        logits, values = np.split(numbers, [len(about.labels)], axis=1)
     except ValidationError as error:
         raise _refusal(path, describe(error)) from error
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -141,6 +152,8 @@ def read_predictions(path: Path) -> Predictions:
         logits=logits,
         alpha=about.alpha,
         notes=about.notes,
+        dimensions=about.dimensions,
+        values=values if about.dimensions else None,
     )
 
 
@@ -148,8 +161,8 @@ def _refusal(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path}: no predictions of ser-toolkit: {display_path(reason)}")
 
 
-def _columns(labels: tuple[str, ...]) -> list[str]:
-    return ["item", *(f"logit_{i}" for i in range(len(labels)))]
+def _columns(labels: tuple[str, ...], dimensions: tuple[str, ...]) -> list[str]:
+    return ["item", *(f"logit_{i}" for i in range(len(labels))), *(f"value_{i}" for i in range(len(dimensions)))]
 
 
 def _about(text: bytes | None) -> _About:
@@ -159,10 +172,9 @@ def _about(text: bytes | None) -> _About:
     return _About.model_validate(data)
 
 
-def _check_columns(schema: pa.Schema, n_rows: int, labels: tuple[str, ...]) -> None:
+def _check_columns(schema: pa.Schema, n_rows: int, wanted: list[str]) -> None:
     import pyarrow as pa
 
-    wanted = _columns(labels)
     if schema.names != wanted:
         raise ValueError(f"its columns are {schema.names[:10]}, not {wanted[:10]}")
     if schema.types[0] != pa.int64() or not all(pa.types.is_floating(kind) for kind in schema.types[1:]):

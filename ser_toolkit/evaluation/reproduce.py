@@ -127,6 +127,8 @@ def reproduce(
     labelled = {"emotions": list(FOUR), **(changes or {})}
     probe = read_dataset(manifests, check_config({"emotions": labelled["emotions"]}), speaker_pattern=speaker_pattern)
     config = default_config(is_iemocap(probe.utterances), labelled)
+    if config.targets is not None:
+        raise ConfigError("targets: the paper's table is of emotions alone: leave [targets] out")
     if quick:
         seeds, image_seeds = list(seeds)[:1], None
         if "epochs" not in labelled.get("training", {}):

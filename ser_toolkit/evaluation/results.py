@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from ser_toolkit.errors import ModelError
+from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
+from ser_toolkit.evaluation.result_parts import Estimate, Metric, Spread, plain, read
 
 __all__ = [
     "Bin",
@@ -27,8 +27,6 @@ __all__ = [
     "read",
 ]
 
-_T = TypeVar("_T")
-
 _MEANINGS = {
     "wa": "WA (accuracy): correct / all",
     "ua": "UA (macro recall): mean recall over the classes that occur",
@@ -38,43 +36,6 @@ _MEANINGS = {
     "folds, seeds": "mean, standard deviation and all values",
     "confusion": "rows are true classes, columns predicted ones; counts summed over seeds",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number and its 95 % interval; None where it is undefined."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """A score for each fold or each seed, their mean, and their standard deviation (n - 1; None for one value)."""
-
-    mean: float
-    sd: float | None
-    values: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """One score of one level.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        Pooled over folds; with several seeds the mean of their pooled scores.
-    folds : Spread or None
-        Per fold, each the mean over seeds; None without folds.
-    seeds : Spread or None
-        Per seed, pooled over folds; None for one seed, and for a model whose answers do not depend on it.
-    """
-
-    estimate: Estimate
-    folds: Spread | None = None
-    seeds: Spread | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +237,8 @@ class Evaluation:
         Prediction sets, if the models have them.
     groups : tuple of GroupTable
         For each attribute with at least two values.
+    dimensions : DimensionEvaluation or None
+        Scores of dimensions, if the models predict any.
     """
 
     labels: tuple[str, ...]
@@ -293,6 +256,7 @@ class Evaluation:
     window: LevelScores | None
     sets: SetScores | None
     groups: tuple[GroupTable, ...]
+    dimensions: DimensionEvaluation | None = None
 
     @property
     def levels(self) -> tuple[LevelScores, ...]:
@@ -313,24 +277,3 @@ class Evaluation:
             If something is missing or of another type.
         """
         return read(cls, data, "evaluation")
-
-
-def read(cls: type[_T], data: Mapping[str, Any], name: str) -> _T:
-    """Dataclass from JSON values; `name` says what it is, for the message of a ModelError."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(cls).validate_python(dict(data))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"no {name} of ser-toolkit: {where}: {first['msg']}") from error
-
-
-def plain(value: Any) -> Any:
-    """JSON values: tuples as lists, numbers that are not finite as null."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,6 +17,7 @@ from ser_toolkit.evaluation.fold_calibration import calibrate_across, keep_calib
 from ser_toolkit.evaluation.job_progress import FoldDone, JobProgress
 from ser_toolkit.evaluation.overlap import counted, some
 from ser_toolkit.evaluation.predictions import Item, Predictions, concatenate
+from ser_toolkit.training.agreement import agreements
 from ser_toolkit.training.checkpoint import RECIPE, save_run
 from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold, teachers_of
 from ser_toolkit.training.metrics import score
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from ser_toolkit.training.dataset import Dataset
     from ser_toolkit.training.plan import Plan
     from ser_toolkit.training.protocols import Fold, Folds
+    from ser_toolkit.training.splits import Part
     from ser_toolkit.training.store import FeatureStore
 
     Models = Literal["drop", "keep", "need"]
 
-__all__ = ["fold_file", "is_finished", "model_folder", "run_folds"]
+__all__ = ["development_file", "fold_file", "is_finished", "model_folder", "run_folds"]
 
 
 def run_folds(
@@ -148,13 +150,17 @@ def run_folds(
                         work.mkdir(exist_ok=True)
                         heard = training_entry(fold.split, data, store, seed=seed, teachers=fitted.teachers)
                         save_run(work, plan.recipe(calibration=fitted.calibration, training=heard), fitted.weights)
+                    development_file(folder, name).parent.mkdir(exist_ok=True)
+                    _predictions(fitted, store, data, folds, fold, seed=seed, part="dev").save(
+                        development_file(folder, name)
+                    )
                     predictions.save(path)
                     shutil.rmtree(work if models == "drop" else work / "work", ignore_errors=True)
                 if accelerator is not None:
                     accelerator.wait_for_everyone()
                     accelerator.free_memory()
             if main:
-                ua, wa = _ua_wa(predictions)
+                ua, wa, ccc = _scores(predictions)
                 progress.fold_done(
                     FoldDone(
                         setting=setting,
@@ -164,6 +170,7 @@ def run_folds(
                         total=total,
                         ua=ua,
                         wa=wa,
+                        ccc=ccc,
                         epochs=epochs,
                         seconds=seconds,
                     )
@@ -171,7 +178,7 @@ def run_folds(
             done.append(predictions)
     reasons = excluded if excluded is not None else store.excluded if store is not None else {}
     predictions = replace(concatenate(done), notes=_lost(folds, data, reasons))
-    if config.calibration.on == "folds":
+    if config.calibration.on == "folds" and data.labels:
         predictions, found = calibrate_across(predictions, config.calibration)
         number_of = {fold.name: i for i, fold in enumerate(folds.folds)}
         for (seed, fold_name), calibration in found.items() if main else ():
@@ -182,6 +189,11 @@ def run_folds(
 def fold_file(seed: int, fold: int) -> str:
     """Name of what is kept of a fold, which counts from 0: ``seed-0-fold-1``."""
     return f"seed-{seed}-fold-{fold + 1}"
+
+
+def development_file(folder: Path, name: str) -> Path:
+    """Where `run_folds` keeps what the model of a fold, `fold_file`, says of its development speakers."""
+    return folder / "dev" / f"{name}.parquet"
 
 
 def model_folder(folder: Path, seed: int, fold: int) -> Path:
@@ -214,7 +226,7 @@ def _check_folds(plan: Plan, store: FeatureStore, folds: Folds, data: Dataset) -
     """Refuse all folds if one of them cannot be fitted: nobody should learn that after hours of the others."""
     for fold in folds.folds:
         try:
-            check_fold(store, fold.split, data.classes, data.labels)
+            check_fold(store, fold.split, data.classes, data.labels, data.rated() if plan.regression else None)
         except SplitError as error:
             raise SplitError(f"{fold.name}: {error}; take those recordings out of the manifest") from error
         teachers_of(plan, store, fold.split, data)  # one that heard a test recording is refused
@@ -222,12 +234,16 @@ def _check_folds(plan: Plan, store: FeatureStore, folds: Folds, data: Dataset) -
         raise SplitError(f"no test recording can be used: {'; '.join(_lost(folds, data, store.excluded)[:1])}")
 
 
-def _ua_wa(predictions: Predictions) -> tuple[float, float]:
-    """UA and WA per utterance; NaN if there is none."""
+def _scores(predictions: Predictions) -> tuple[float, float, float]:
+    """UA, WA and mean CCC of the dimensions per utterance; NaN where there is none."""
     if not predictions.items:
-        return math.nan, math.nan
+        return math.nan, math.nan, math.nan
+    each = agreements(predictions.ratings(), predictions.utterance_values(), predictions.dimensions)
+    ccc = float(np.mean([a.ccc for a in each.values()])) if each else math.nan
+    if not predictions.labels:
+        return math.nan, math.nan, ccc
     found = score(predictions.truth, predictions.predicted(), predictions.labels)
-    return found.ua, found.wa
+    return found.ua, found.wa, ccc
 
 
 def _lost(folds: Folds, data: Dataset, excluded: Mapping[int, str]) -> tuple[str, ...]:
@@ -255,16 +271,18 @@ def _finished(path: Path, data: Dataset) -> Predictions | None:
         predictions = Predictions.load(path)
     except ModelError:
         return None
-    return predictions if predictions.labels == data.labels else None
+    same = predictions.labels == data.labels and predictions.dimensions == tuple(data.scales)
+    return predictions if same else None
 
 
 def _predictions(
-    fitted: FittedFold, store: FeatureStore, data: Dataset, folds: Folds, fold: Fold, *, seed: int
+    fitted: FittedFold, store: FeatureStore, data: Dataset, folds: Folds, fold: Fold, *, seed: int, part: Part = "test"
 ) -> Predictions:
-    tested = [i for i in fold.split.indices("test") if i not in store.excluded]
+    tested = [i for i in fold.split.indices(part) if i not in store.excluded]
     position = {utterance: row for row, utterance in enumerate(tested)}
-    conformal: Any = fitted.calibration.conformal
-    items = []
+    calibration = fitted.calibration
+    conformal: Any = calibration.conformal if calibration else None
+    names, items = tuple(data.scales), []
     for i in tested:
         u = data.utterances[i]
         items.append(
@@ -281,8 +299,9 @@ def _predictions(
                 text_id=u.text_id,
                 fold=fold.name,
                 seed=seed,
-                temperature=fitted.calibration.temperature,
+                temperature=calibration.temperature if calibration else 1.0,
                 thresholds=tuple(conformal.thresholds) if conformal else (),
+                ratings=tuple(getattr(u, name) for name in names),
             )
         )
     owner = store.owner[store.windows_of(tested)]
@@ -291,6 +310,8 @@ def _predictions(
         protocol=folds.protocol,
         items=tuple(items),
         owner=np.array([position[u] for u in owner.tolist()], dtype=np.int64),
-        logits=np.asarray(fitted.logits.get("test", np.zeros((0, len(data.labels)))), dtype=np.float64),
+        logits=np.asarray(fitted.logits.get(part, np.zeros((0, len(data.labels)))), dtype=np.float64),
         alpha=conformal.alpha if conformal else None,
+        dimensions=names,
+        values=np.asarray(fitted.values.get(part, np.zeros((0, len(names)))), dtype=np.float64) if names else None,
     )

@@ -158,7 +158,7 @@ def _of_manifest(manifest: Manifest, labels: Sequence[str], cautions: Sequence[s
             utterances[file] = tuple(replace(row, emotion=label) for row in rows)
     said = list(cautions)
     if unknown:
-        names = some([f"{emotion} ({n})" for emotion, n in unknown.most_common()])
+        names = some([f"{emotion or 'none'} ({n})" for emotion, n in unknown.most_common()])
         said.append(
             f"{unknown.total()} of {counted(len(by_file), 'labelled file')} left out, whose emotion the model does not "
             f"know: {names}"

@@ -24,8 +24,8 @@ def about_model(recipe: Recipe) -> dict[str, str]:
     lines = {"network": recipe.model.name, "made with": f"ser-toolkit {recipe.ser_toolkit}"}
     if recipe.preprocess:
         lines["preprocess"] = ", ".join(step.name for step in recipe.preprocess)
-    if recipe.loss is not None:
-        lines["loss"] = recipe.loss.name
+    if losses := [entry.name for entry in (recipe.loss, *(t.loss for t in recipe.targets)) if entry is not None]:
+        lines["loss"] = " + ".join(losses)
     if recipe.training is not None:
         lines["protocol"] = recipe.training.protocol
         lines |= _scores(recipe.training.metrics)
@@ -36,22 +36,28 @@ def about_model(recipe: Recipe) -> dict[str, str]:
 
 def _scores(metrics: Mapping[str, object]) -> dict[str, str]:
     test = metrics.get("test")
-    level = test.get("utterance") if isinstance(test, Mapping) else None
-    if not isinstance(level, Mapping):
-        return {}
-    found = [("UA", level.get("UA (macro recall)")), ("WA", level.get("WA (accuracy)"))]
+    level, dimensions = (test.get(key) if isinstance(test, Mapping) else None for key in ("utterance", "dimensions"))
+    found: list[tuple[str, object]] = []
+    if isinstance(level, Mapping):
+        found += [("UA", level.get("UA (macro recall)")), ("WA", level.get("WA (accuracy)"))]
+    if isinstance(dimensions, Mapping):
+        found += [(f"CCC of {name}", each.get("ccc")) for name, each in dimensions.items() if isinstance(each, Mapping)]
     shown = [f"{name} {value:.3f}" for name, value in found if isinstance(value, float)]
     return {"scores": f"{', '.join(shown)} on held-out speakers"} if shown else {}
 
 
 def about_probabilities(recipe: Recipe) -> str:
-    """How probabilities came about."""
+    """How probabilities came about; empty if the model gives none."""
+    if not recipe.labels:
+        return ""
     return f"calibrated on {recipe.calibration.fitted_on}" if recipe.calibration else "raw (never calibrated)"
 
 
 def about_sets(recipe: Recipe, aggregation: Aggregation) -> str:
     """What prediction sets promise, and where from; or why there are none."""
     sets = recipe.conformal
+    if not recipe.labels:
+        return ""
     if sets is None:
         return "none (the model has no thresholds)"
     if aggregation != "mean":

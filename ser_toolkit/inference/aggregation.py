@@ -58,7 +58,7 @@ class Summary:
     Parameters
     ----------
     labels : tuple of str
-        Emotions of the model.
+        Emotions of the model; empty if it has none.
     sr : int
         Sample rate in Hz that windows are counted in.
     n_window : int or None
@@ -71,6 +71,8 @@ class Summary:
         Width of the smoothing of timelines in seconds; 0: none.
     min_confidence : float
         See `FileResult`.
+    dimensions : tuple of str
+        Dimensions of the model. A file's value is the mean over its windows, however emotions are aggregated.
     """
 
     labels: tuple[str, ...]
@@ -80,16 +82,22 @@ class Summary:
     aggregation: Aggregation = "mean"
     smoothing_s: float = 0.0
     min_confidence: float = 0.0
+    dimensions: tuple[str, ...] = ()
 
-    def windows(self, starts: NDArray[np.int64], probabilities: NDArray[np.float32], *, n_samples: int) -> Windows:
+    @property
+    def width(self) -> int:
+        """Outputs of the model for a window."""
+        return len(self.labels) + len(self.dimensions)
+
+    def windows(self, starts: NDArray[np.int64], outputs: NDArray[np.float32], *, n_samples: int) -> Windows:
         """Windows of a recording.
 
         Parameters
         ----------
         starts : ndarray of int64, shape (n_windows,)
             First sample of each, rising.
-        probabilities : ndarray of float32, shape (n_windows, n_labels)
-            Of each.
+        outputs : ndarray of float32, shape (n_windows, n_labels + n_dimensions)
+            Of each: probabilities, then values of the dimensions.
         n_samples : int
             Length of the recording: no window ends later.
 
@@ -100,8 +108,9 @@ class Summary:
         """
         ends = np.minimum(starts + (self.n_window or n_samples), n_samples)
         starts_s, ends_s = starts / self.sr, ends / self.sr
+        probabilities, values = outputs[:, : len(self.labels)], outputs[:, len(self.labels) :]
         smoothed = None
-        if self.smoothing_s > 0:
+        if self.smoothing_s > 0 and self.labels:
             smoothed = smooth(probabilities, starts_s, ends_s, width_s=self.smoothing_s)
         return Windows(
             labels=self.labels,
@@ -111,12 +120,20 @@ class Summary:
             smoothed=smoothed,
             conformal=self.conformal,
             min_confidence=self.min_confidence,
+            dimensions=self.dimensions,
+            values=values if self.dimensions else None,
         )
 
     def file(self, name: str, windows: Windows, *, notes: Sequence[str], duration_s: float) -> FileResult:
         """Result of a recording with at least one window."""
-        mean = aggregate(windows.probabilities, self.aggregation)
-        named: dict[str, float] = dict(zip(self.labels, mean.tolist(), strict=True))
+        named: dict[str, float] = {}
+        if self.labels:
+            mean = aggregate(windows.probabilities, self.aggregation)
+            named = dict(zip(self.labels, mean.tolist(), strict=True))
+        values: dict[str, float] = {}
+        if windows.values is not None:
+            of_file = np.asarray(windows.values, dtype=np.float64).mean(axis=0)
+            values = dict(zip(self.dimensions, of_file.tolist(), strict=True))
         sets = self.conformal if self.aggregation == "mean" else None
         return FileResult(
             file=name,
@@ -127,4 +144,5 @@ class Summary:
             windows=windows,
             prediction_set=sets.prediction_set(named) if sets else None,
             min_confidence=self.min_confidence,
+            dimensions=values,
         )

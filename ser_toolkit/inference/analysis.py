@@ -153,9 +153,10 @@ class Analysis:
             aggregation=options.aggregation,
             smoothing_s=smoothing_s,
             min_confidence=options.min_confidence,
+            dimensions=recipe.dimensions,
         )
         settings = {
-            "model": f"{self._name} {hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()}",
+            "model": f"{self._name} {_digest(path)}",
             "hop": self.front.features.segmentation.hop_s,
             "aggregate": options.aggregation,
             "smooth": smoothing_s,
@@ -244,6 +245,10 @@ class Analysis:
             model=self._name,
             about_model=about_model(self.recipe) | (self._mark.about() if self._mark else {}),
             labels=self.recipe.labels,
+            dimensions={
+                name: (scale.low, scale.high)
+                for name, scale in zip(self.recipe.dimensions, self.recipe.scales, strict=True)
+            },
             inputs=tuple(entry.name for entry in self.recipe.features.values()),
             window_s=segments.window_s,
             hop_s=segments.hop_s,
@@ -263,6 +268,12 @@ class Analysis:
             environment=environment(self.front),
             profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile if total),
         )
+
+
+def _digest(path: Path) -> str:
+    """Hash of a model: of its file, or of all files in the run folder of a classical one."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    return hashlib.blake2b(b"".join(p.read_bytes() for p in files), digest_size=8).hexdigest()
 
 
 def _shared_session(path: Path, options: Options) -> tuple[Session | None, str]:

@@ -73,7 +73,7 @@ class _Pieces:
         if heard.any():
             self._parts[row["piece"]] = row["starts"][heard], row["probabilities"]
         else:
-            self._parts[row["piece"]] = row["starts"][:0], np.zeros((0, len(summary.labels)), dtype=np.float32)
+            self._parts[row["piece"]] = row["starts"][:0], np.zeros((0, summary.width), dtype=np.float32)
         if row["last"]:
             self._last = row
         last = self._last

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_toolkit.inference import runtime
+from ser_toolkit.inference.session import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +40,8 @@ class BatchRunner:
     ----------
     session : Session
         Open. It outlives the runner.
-    output : str
-        Name of the output.
+    output : str or sequence of str
+        Name of the output; names of those whose columns are put together.
     specs : mapping of str to FeatureSpec
         Shapes of the inputs.
     sizes : sequence of int, optional
@@ -61,7 +62,7 @@ class BatchRunner:
     def __init__(
         self,
         session: Session,
-        output: str,
+        output: str | Sequence[str],
         specs: Mapping[str, FeatureSpec],
         *,
         sizes: Sequence[int] = SIZES,
@@ -73,7 +74,7 @@ class BatchRunner:
         if not self._sizes:
             raise ValueError(f"none of the batch sizes {tuple(sizes)} is within the {session.max_batch} of the device")
         self._session = session
-        self._output = output
+        self._outputs = [output] if isinstance(output, str) else list(output)
         self._free = {name: spec.shape.index(None) + 1 for name, spec in specs.items() if spec.varies}
         kind, _, index = session.device.partition(":")
         self._pinned = kind != "cpu" if pinned is None else pinned
@@ -109,7 +110,7 @@ class BatchRunner:
                 filled = {name: self._filled(name, array, size) for name, array in piece.items()}
                 parts.append(self._run_bound(filled)[:count])
             else:
-                parts.append(self._session.run(self._output, piece))
+                parts.append(self._session.run(self._outputs, piece))
             start += count
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -141,8 +142,7 @@ class BatchRunner:
         binding.synchronize_inputs()
         self._session.session.run_with_iobinding(binding)
         binding.synchronize_outputs()
-        (result,) = binding.copy_outputs_to_cpu()
-        return np.array(result, dtype=np.float32)
+        return np.array(beside(binding.copy_outputs_to_cpu()), dtype=np.float32)
 
     def _binding(self, features: Mapping[str, NDArray[Any]]) -> tuple[Any, dict[str, Any]]:
         onnxruntime = runtime()
@@ -160,6 +160,7 @@ class BatchRunner:
         }
         for name, value in values.items():
             binding.bind_ortvalue_input(name, value)
-        binding.bind_output(self._output)  # to the memory of the CPU
+        for output in self._outputs:
+            binding.bind_output(output)  # to the memory of the CPU
         self._bound[key] = (binding, values)
         return self._bound[key]

@@ -25,7 +25,7 @@ adds ``source``, the hash of a recording that it gave at once, as it was recorde
 ``heard`` (which of them are not silent), ``n_samples`` (so far) and ``seconds`` (of audio that no earlier row had).
 `ser_toolkit.inference.hear.Hear` adds ``speechless`` (which of those hold no speech) and takes them out of ``heard``.
 `Extract` adds to ``features``, a dict of input name to list of arrays, one per heard window. `Infer` adds
-``probabilities`` of the heard windows.
+``probabilities`` of the heard windows: those of the labels, and after them values of dimensions if the model has any.
 A row with a ``status`` is the last of a recording that gives no result; stages let it pass.
 """
 

@@ -56,9 +56,9 @@ class FrontEnd:
     recipe: Recipe | FrontEndRecipe
 
     @property
-    def output(self) -> str:
-        """Name of the network's output; empty without a network."""
-        return self.recipe.targets[0].name if isinstance(self.recipe, Recipe) else ""
+    def output(self) -> tuple[str, ...]:
+        """Names of the network's outputs; empty without a network."""
+        return self.recipe.outputs if isinstance(self.recipe, Recipe) else ()
 
     @functools.cached_property
     def warnings(self) -> tuple[str, ...]:

@@ -33,14 +33,13 @@ def check_graph(path: Path, session: Session, specs: dict[str, FeatureSpec], *, 
     specs : dict of str to FeatureSpec
         Features by input name.
     recipe : Recipe
-        Names the output that is wanted, and its labels.
+        Names the outputs that are wanted, and their labels.
 
     Raises
     ------
     ModelError
         Says which input or output is missing, unknown or of another shape.
     """
-    output, n_labels = recipe.targets[0].name, len(recipe.labels)
     wanted: dict[str, tuple[int | None, ...]] = {}
     for key, spec in specs.items():
         size = np.prod([n for n in spec.shape if n is not None], dtype=float)
@@ -59,5 +58,8 @@ def check_graph(path: Path, session: Session, specs: dict[str, FeatureSpec], *, 
         ):
             raise ModelError(f"{path}: input {name!r} has shape {shape} in the graph and {wanted[name]} by the recipe")
     outputs: dict[str, list[Any]] = {o.name: o.shape for o in session.session.get_outputs()}
-    if output not in outputs or len(outputs[output]) != 2 or outputs[output][1] != n_labels:
-        raise ModelError(f"{path}: the graph has no output {output!r} of {n_labels} probabilities (it has {outputs})")
+    for target in recipe.targets:
+        shape_of, n = outputs.get(target.name, []), len(target.labels)
+        if len(shape_of) != 2 or shape_of[1] != n:
+            what = "probabilities" if target.kind == "class" else "values"
+            raise ModelError(f"{path}: the graph has no output {target.name!r} of {n} {what} (it has {outputs})")

@@ -246,6 +246,8 @@ def _packed(result: FileResult) -> dict[str, Any]:
         "prediction_set": result.prediction_set,
         "min_confidence": result.min_confidence,
     }
+    if result.dimensions:
+        line["dimensions"] = result.dimensions
     if isinstance(result.windows, Windows):
         w = result.windows
         line["windows"] = {
@@ -255,23 +257,28 @@ def _packed(result: FileResult) -> dict[str, Any]:
             "probabilities": _text(w.probabilities, "<f4"),
             "smoothed": None if w.smoothed is None else _text(w.smoothed, "<f4"),
         }
+        if w.values is not None:
+            line["windows"] |= {"dimensions": w.dimensions, "values": _text(w.values, "<f4")}
     return line
 
 
 def _unpacked(line: Mapping[str, Any], conformal: Conformal | None) -> FileResult:
     windows: Sequence[Any] = ()
     if packed := line.get("windows"):
-        labels = tuple(packed["labels"])
-        shape = (-1, len(labels))
-        smoothed = packed["smoothed"]
+        labels, starts_s = tuple(packed["labels"]), _array(packed["starts_s"], "<f8")
+        shape = (len(starts_s), len(labels))
+        smoothed, dimensions = packed["smoothed"], tuple(packed.get("dimensions", ()))
+        values = _array(packed["values"], "<f4").reshape(len(starts_s), len(dimensions)) if dimensions else None
         windows = Windows(
             labels=labels,
-            starts_s=_array(packed["starts_s"], "<f8"),
+            starts_s=starts_s,
             ends_s=_array(packed["ends_s"], "<f8"),
             probabilities=_array(packed["probabilities"], "<f4").reshape(shape),
             smoothed=None if smoothed is None else _array(smoothed, "<f4").reshape(shape),
             conformal=conformal,
             min_confidence=line["min_confidence"],
+            dimensions=dimensions,
+            values=values,
         )
     members = line["prediction_set"]
     return FileResult(
@@ -285,6 +292,7 @@ def _unpacked(line: Mapping[str, Any], conformal: Conformal | None) -> FileResul
         windows=windows,
         prediction_set=None if members is None else tuple(members),
         min_confidence=line["min_confidence"],
+        dimensions=line.get("dimensions", {}),
     )
 
 

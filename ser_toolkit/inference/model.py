@@ -24,6 +24,7 @@ from ser_toolkit.inference.graph import check_graph
 from ser_toolkit.inference.live import live_windows
 from ser_toolkit.inference.pipeline import Row, decoded, in_process
 from ser_toolkit.inference.session import Session, open_session, recipe_text
+from ser_toolkit.manifest_features import refuse_columns
 from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.recipe import Recipe
@@ -131,8 +132,13 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the emotions."""
+        """Names of the emotions; empty if the model says nothing of them."""
         return self.recipe.labels
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the dimensions, such as valence; empty for most models."""
+        return self.recipe.dimensions
 
     @property
     def device(self) -> str:
@@ -198,10 +204,12 @@ class Model:
             sr=self.recipe.sr,
             n_window=self.features.segmentation.n_window(self.recipe.sr),
             conformal=self.recipe.conformal,
+            dimensions=self.dimensions,
         )
 
     @property
     def _setup(self) -> _Opened:
+        refuse_columns(self.features, self.name)
         return _Opened(self, speech=self.speech)
 
     def _result(self, rows: Iterable[Row], *, name: str) -> FileResult:
@@ -242,6 +250,7 @@ class Model:
         AudioError
             ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono.
         """
+        refuse_columns(self.features, self.name)
         n_window = self.features.segmentation.n_window(self.recipe.sr)
         if n_window is None or "recording" in self.features.scopes.values():
             raise ModelError(f"{self.name} needs whole recordings and cannot follow a stream")
@@ -260,12 +269,12 @@ class Model:
             if self.speech and not holds_speech(window, self.recipe.sr):
                 continue
             (block,) = single.blocks(window)
-            probabilities = self.session.run(self.recipe.targets[0].name, collate(block.features, self.specs))
-            yield self._window(start, probabilities[0], start + n_window)
+            outputs = self.session.run(self.recipe.outputs, collate(block.features, self.specs))
+            yield self._window(start, outputs[0], start + n_window)
 
-    def _window(self, start: int, probabilities: NDArray[np.float32], n_samples: int) -> WindowResult:
+    def _window(self, start: int, outputs: NDArray[np.float32], n_samples: int) -> WindowResult:
         at = np.array([start], dtype=np.int64)
-        (window,) = self.summary.windows(at, probabilities[None], n_samples=n_samples)
+        (window,) = self.summary.windows(at, outputs[None], n_samples=n_samples)
         return window
 
 

@@ -14,6 +14,7 @@ from ser_toolkit.data.cache import FeatureCache
 from ser_toolkit.errors import RecipeError
 from ser_toolkit.inference.front_end import FrontEnd, FrontEndRecipe, Hop, front_end
 from ser_toolkit.inference.session import Session, open_session, recipe_text
+from ser_toolkit.manifest_features import refuse_columns
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.recipe import Recipe
 
@@ -118,11 +119,13 @@ def _front_end(plan: Plan) -> FrontEnd:
     text = plan.recipe_json()
     try:
         recipe = Recipe.from_json(text) if plan.model else FrontEndRecipe.model_validate_json(text)
-        return front_end(recipe, hop_s=plan.hop_s, registry=default_registry(), name=name)
+        front = front_end(recipe, hop_s=plan.hop_s, registry=default_registry(), name=name)
     except ValidationError as error:
         raise RecipeError(f"{name}: {describe(error)}") from error
     except RecipeError as error:
         raise RecipeError(f"{name}: {error}") from error
+    refuse_columns(front.features, name or "extract")
+    return front
 
 
 @functools.lru_cache(maxsize=4)

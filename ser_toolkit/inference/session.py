@@ -6,7 +6,7 @@ import base64
 import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Session", "open_session", "recipe_text", "try_device"]
+__all__ = ["Session", "beside", "open_session", "recipe_text", "try_device"]
 
 # a convolution of ones, 3 by 3, without padding: input x (1, 1, 3, 3), output y (1, 1, 1, 1)
 _TRIAL = base64.b64decode(
@@ -60,13 +60,13 @@ class Session:
     fallback: str = ""
     max_batch: int | None = None
 
-    def run(self, output: str, features: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """One output for a batch of features.
+    def run(self, output: str | Sequence[str], features: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """One output for a batch of features, or several side by side.
 
         Parameters
         ----------
-        output : str
-            Name of the output.
+        output : str or sequence of str
+            Name of the output; names of those whose columns are put together.
         features : mapping of str to ndarray
             One array (batch, *shape) per input.
 
@@ -77,11 +77,17 @@ class Session:
         """
         n = len(next(iter(features.values())))
         step = self.max_batch or n
+        names = [output] if isinstance(output, str) else list(output)
         parts = [
-            self.session.run([output], {name: array[start : start + step] for name, array in features.items()})[0]
+            beside(self.session.run(names, {name: array[start : start + step] for name, array in features.items()}))
             for start in range(0, max(n, 1), max(step, 1))
         ]
         return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype=np.float32)
+
+
+def beside(outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Outputs (n, k) of one batch side by side."""
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
 
 
 def open_session(path: Path, *, device: str = "auto", threads: int = 0, spin: bool = True) -> Session:
@@ -90,7 +96,7 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0, spin: bo
     Parameters
     ----------
     path : Path
-        The file. Weights outside it are refused.
+        The file. Weights outside it are refused. Or the run folder of a classical model, which runs on the CPU.
     device : str, optional
         ``"auto"`` takes a CUDA device if one works; ``"cuda"``, ``"cuda:1"`` and ``"tensorrt"`` insist on it.
         TensorRT compiles each model for minutes at first.
@@ -113,6 +119,12 @@ def open_session(path: Path, *, device: str = "auto", threads: int = 0, spin: bo
         If the device that was asked for does not run; says why and what to install.
     """
     kind, index = parse_device(device)
+    if path.is_dir():
+        from ser_toolkit.inference.classical_run import open_run
+
+        if kind not in ("auto", "cpu"):
+            raise DeviceError(f"{kind}:{index} cannot be used: {path} holds a classical model, which runs on the CPU")
+        return open_run(path, fallback="a classical model runs on the CPU" if kind == "auto" else "")
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -31,7 +31,7 @@ class Runner(Protocol):
     """Runs a network on batches of any size."""
 
     def run(self, features: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Probabilities (n, n_labels) of features (n, *shape)."""
+        """Outputs (n, n_labels + n_dimensions) of features (n, *shape)."""
         ...
 
 

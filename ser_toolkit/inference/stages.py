@@ -236,13 +236,13 @@ class Extract:
 
 @dataclass(frozen=True, kw_only=True)
 class Infer:
-    """Probabilities of the windows of a piece."""
+    """Probabilities of the windows of a piece, and after them values of dimensions."""
 
     setup: Setup
     name: ClassVar[str] = "inference"
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
-        """The same rows with probabilities, (n_windows, n_labels), in place of audio and features."""
+        """The same rows with outputs, (n_windows, n_labels + n_dimensions), in place of audio and features."""
         front = self.setup.front_end()
         for row in rows_of(batch):
             if not row.get("status") and row["heard"].any():
@@ -259,8 +259,8 @@ class Infer:
         return checked(self.setup.session().run(front.output, inputs))
 
 
-def checked(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities as they are; refuses what is not finite."""
-    if not np.isfinite(probabilities).all():
-        raise ModelError("the model gave probabilities that are not finite")
-    return probabilities
+def checked(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs as they are; refuses what is not finite."""
+    if not np.isfinite(outputs).all():
+        raise ModelError("the model gave values or probabilities that are not finite")
+    return outputs

@@ -32,12 +32,12 @@ def resolve(model: str | Path | None) -> Path:
     Returns
     -------
     Path
-        The .onnx file.
+        The .onnx file, or the run folder of a classical model.
 
     Raises
     ------
     ModelError
-        If there is no such name and no such file, or the path is a run folder.
+        If there is no such name and no such file, or the path is the run folder of a network.
     """
     known = names()
     if model is None:
@@ -46,6 +46,10 @@ def resolve(model: str | Path | None) -> Path:
         raise ModelError(f"the name of the model is empty. {close_matches('', known)}")
     path = Path(model)
     if path.is_dir() and str(model) not in known:
+        from ser_toolkit.training.checkpoint import is_classical
+
+        if is_classical(path):
+            return path
         raise ModelError(f"{path} is a folder: export the run first (ser-toolkit export-onnx {path} -o model.onnx)")
     if path.exists() and not path.is_dir():
         return path

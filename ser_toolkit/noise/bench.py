@@ -120,13 +120,15 @@ def run_bench(
     Raises
     ------
     ConfigError
-        If no condition is left.
+        If no condition is left, or the models say nothing of emotions.
     AudioError
         If a recording cannot be read any more.
     OutputError
         If answers cannot be written.
     """
     progress = progress or SilentBench()
+    if not all(model.clean.labels for subject in subjects for model in subject.models):
+        raise ConfigError("the noise bench scores emotions, of which this model says nothing: leave out --noise")
     cast = [tuple(voices_for(u, s.utterances, s.voices, seed=seed) for u in s.utterances) for s in subjects]
     conditions, notes = _possible(conditions, cast)
     groups = [

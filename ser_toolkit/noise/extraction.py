@@ -13,6 +13,7 @@ from ser_toolkit.data import audio
 from ser_toolkit.data.files import display_path
 from ser_toolkit.data.process_map import process_map
 from ser_toolkit.errors import AudioError
+from ser_toolkit.manifest_features import of_utterance
 from ser_toolkit.noise.degradation import degrade
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class NoisyExtraction:
         voices = [_samples(voice, sr) for voice in job.voices]
         noisy = degrade(y, sr, job.condition, seed=self.seed, voices=voices)
         rows: Rows = {key: [] for key in self.features.extractors}
-        for block in self.features.blocks(noisy):
+        for block in of_utterance(self.features, job.utterance).blocks(noisy):
             for key, values in block.features.items():
                 rows[key] += values
         return rows

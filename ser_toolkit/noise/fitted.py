@@ -47,18 +47,18 @@ def fold_model(folder: Path, *, device: str, registry: Registry) -> Ask:
         If the files are missing or damaged.
     """
     if checkpoint.is_classical(folder):
-        _, classifier = checkpoint.load_classifier(folder)
+        _, classifier = checkpoint.load_classifier(folder, registry)
         return lambda batch: classifier.logits(classifier.flatten(batch))
     import torch
 
-    _, network = checkpoint.load_network(folder, registry)
+    recipe, network = checkpoint.load_network(folder, registry)
     place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     network = network.to(place)
 
     def ask(batch: Batch) -> NDArray[np.float64]:
         with torch.inference_mode():
             given = {key: torch.from_numpy(array).to(place) for key, array in batch.items()}
-            (logits,) = network(**given).values()
+            logits = network(**given)[recipe.targets[0].name]
             return np.asarray(logits.double().cpu().numpy())
 
     return ask

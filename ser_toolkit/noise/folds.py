@@ -71,7 +71,7 @@ def bench_folds(
     recordings, of what speakers of its development part say. No training recording is heard in it.
     """
     registry = registry or default_registry()
-    plan = Plan.make(done.config, done.data.labels, registry)
+    plan = Plan.make(done.config, done.data.labels, registry, scales=done.data.scales)
     with locked(done.out):
         benched = run_bench(
             _subjects(done, device=device, registry=registry),

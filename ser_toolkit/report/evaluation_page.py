@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ser_toolkit import __version__
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import OutputError
+from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
 from ser_toolkit.report import numbers
 from ser_toolkit.report.evaluation_figures import pictures, shown_rows
 from ser_toolkit.report.markdown import escape
@@ -27,20 +28,20 @@ __all__ = ["environment", "write_comparison", "write_page", "write_report"]
 
 
 def write_report(
-    evaluation: Evaluation,
+    evaluation: Evaluation | DimensionEvaluation,
     folder: Path,
     *,
     title: str,
     about: Mapping[str, str],
     noise: NoiseScores | None = None,
 ) -> None:
-    """Write ``evaluation.json``, ``report.md``, ``report.html`` and the pictures.
+    """Write ``evaluation.json``, ``report.md``, ``report.html`` and, of emotions, the pictures.
 
     The HTML page holds its pictures and needs no network.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    evaluation : Evaluation or DimensionEvaluation
         The scores.
     folder : Path
         Where to; made if missing, earlier reports are replaced.
@@ -57,7 +58,8 @@ def write_report(
         If something cannot be written.
     """
     _make(folder)
-    drawn = pictures(evaluation)
+    emotions = not isinstance(evaluation, DimensionEvaluation)
+    drawn = pictures(evaluation) if not isinstance(evaluation, DimensionEvaluation) else ()
     for picture in drawn:
         atomic.write_bytes(folder / f"{picture.name}.png", picture.png)
     if noise is not None:
@@ -71,8 +73,9 @@ def write_report(
         "version": __version__,
     }
     write_page(folder / "evaluation.json", json.dumps(evaluation.to_json(), indent=1, allow_nan=False) + "\n")
-    write_page(folder / "report.md", environment(html=False).get_template("evaluation.md.j2").render(filled))
-    write_page(folder / "report.html", environment(html=True).get_template("evaluation.html.j2").render(filled))
+    template = "evaluation" if emotions else "dimensions"
+    write_page(folder / "report.md", environment(html=False).get_template(f"{template}.md.j2").render(filled))
+    write_page(folder / "report.html", environment(html=True).get_template(f"{template}.html.j2").render(filled))
 
 
 def write_comparison(comparison: Comparison, folder: Path, *, a: str, b: str) -> None:

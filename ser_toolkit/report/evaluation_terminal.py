@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -10,15 +10,51 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ser_toolkit.evaluation.dimension_results import DimensionEvaluation
 from ser_toolkit.report.numbers import between, metric, spread
 
 if TYPE_CHECKING:
     from ser_toolkit.evaluation.comparison import Comparison
     from ser_toolkit.evaluation.results import Evaluation
 
-__all__ = ["comparison", "evaluation"]
+__all__ = ["comparison", "evaluation", "scores"]
 
 _FEW_GROUPS = 12
+
+
+def scores(result: Evaluation | DimensionEvaluation, *, about: Mapping[str, str] | None = None) -> RenderableType:
+    """Scores of emotions, of dimensions, or of both.
+
+    Parameters
+    ----------
+    result : Evaluation or DimensionEvaluation
+        The scores.
+    about : mapping of str to str, optional
+        Further lines of the summary.
+
+    Returns
+    -------
+    RenderableType
+        For a rich console.
+    """
+    if not isinstance(result, DimensionEvaluation):
+        return evaluation(result, about=about)
+    notes = _grid()
+    _data(notes, result)
+    _remarks(notes, result.cautions, about or {})
+    return Group(_dimensions(result), notes)
+
+
+def _dimensions(result: DimensionEvaluation) -> Table:
+    headers = ("n", "CCC", "95 % interval", "folds, mean ± sd", "seeds, mean ± sd", "RMSE", "95 % interval", "of mean")
+    table = _table(*headers, first="dimensions, per utterance")
+    for s in result.scores:
+        table.add_row(
+            Text(s.dimension, style="bold"), str(s.n), f"{s.ccc.estimate.value:.3f}", between(s.ccc.estimate),
+            spread(s.ccc.folds), spread(s.ccc.seeds), f"{s.rmse.estimate.value:.3f}", between(s.rmse.estimate),
+            f"{s.baseline:.3f}",
+        )  # fmt: skip
+    return table
 
 
 def evaluation(result: Evaluation, *, about: Mapping[str, str] | None = None) -> RenderableType:
@@ -42,6 +78,8 @@ def evaluation(result: Evaluation, *, about: Mapping[str, str] | None = None) ->
         parts.append(calibrated)
     if result.groups:
         parts.append(_groups(result))
+    if result.dimensions is not None:
+        parts.append(_dimensions(result.dimensions))
     parts.append(_notes(result, about or {}))
     return Group(*parts)
 
@@ -110,12 +148,7 @@ def _groups(result: Evaluation) -> Table:
 
 def _notes(result: Evaluation, about: Mapping[str, str]) -> Table:
     notes = _grid()
-    notes.add_row("protocol", Text(result.protocol, style="bold"))
-    said = f"{result.n} utterances, {result.n_speakers} speakers"
-    said += f", {len(result.folds)} folds" if result.folds else ""
-    seeds = ", ".join(str(s) for s in result.seeds)
-    notes.add_row("data", f"{said}, {'seed' if len(result.seeds) == 1 else 'mean of seeds'} {seeds}")
-    notes.add_row("intervals", f"95 %, {result.bootstraps} resamples of {result.unit}")
+    _data(notes, result)
     if result.sets:
         s = result.sets
         notes.add_row(
@@ -128,11 +161,26 @@ def _notes(result: Evaluation, about: Mapping[str, str]) -> Table:
             notes.add_row("", Text(f"lowest for speaker {name}: {s.per_speaker[name]:.1%}"))
     if any(not row.complete for table in result.groups for row in table.rows):
         notes.add_row("*", "a class is missing: not comparable")
+    _remarks(notes, (*result.cautions, *(result.dimensions.cautions if result.dimensions else ())), about)
+    return notes
+
+
+def _data(notes: Table, result: Evaluation | DimensionEvaluation) -> None:
+    """Add what was scored, and how."""
+    notes.add_row("protocol", Text(result.protocol, style="bold"))
+    said = f"{result.n} utterances, {result.n_speakers} speakers"
+    said += f", {len(result.folds)} folds" if result.folds else ""
+    seeds = ", ".join(str(s) for s in result.seeds)
+    notes.add_row("data", f"{said}, {'seed' if len(result.seeds) == 1 else 'mean of seeds'} {seeds}")
+    notes.add_row("intervals", f"95 %, {result.bootstraps} resamples of {result.unit}")
+
+
+def _remarks(notes: Table, cautions: Sequence[str], about: Mapping[str, str]) -> None:
+    """Add further lines, and what a reader has to know."""
     for name, value in about.items():
         notes.add_row(Text(name), Text(value))
-    for caution in result.cautions:
+    for caution in cautions:
         notes.add_row("caution", Text(caution, style="yellow"))
-    return notes
 
 
 def comparison(result: Comparison, *, a: str, b: str) -> RenderableType:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_toolkit.report.html_summary import Example, Group, Histogram, Share, Summary, split_name
+from ser_toolkit.report.html_summary import DimensionRange, Example, Group, Histogram, Share, Summary, split_name
 from ser_toolkit.report.results import UNCERTAIN
 from ser_toolkit.report.tally import Tally
 
@@ -134,6 +134,10 @@ class Counting:
             problems=tuple(self._problems),
             n_judged=self._total.n_judged,
             n_right=self._total.n_right,
+            dimensions=tuple(
+                DimensionRange(dimension=name, mean=found.mean, sd=found.sd, low=found.low, high=found.high)
+                for name, found in tally.values.items()
+            ),
         )
 
     def _reasons(self, status: Status) -> dict[str, int]:

@@ -123,7 +123,7 @@ def page(
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script, media=links),
-        config=escaped_json(_config(summary, labelled, links=links)),
+        config=escaped_json(_config(summary, run, labelled, links=links)),
         rows=(Markup(piece) for piece in rows),
     )
 
@@ -158,9 +158,10 @@ def _policy(style: str, script: str, *, media: bool) -> str:
     )
 
 
-def _config(summary: Summary, labelled: Labelled | None, *, links: bool) -> dict[str, Any]:
+def _config(summary: Summary, run: RunInfo, labelled: Labelled | None, *, links: bool) -> dict[str, Any]:
     return {
         "labels": summary.labels,
+        "dimensions": [{"name": name, "low": low, "high": high} for name, (low, high) in run.dimensions.items()],
         "colours": colours(summary.labels),
         "uncertain": UNCERTAIN,
         "uncertainColour": _UNCERTAIN_COLOUR,

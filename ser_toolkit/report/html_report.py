@@ -120,14 +120,15 @@ def _read(
 ) -> Summary:
     """Write the twin and the page's blocks in one pass over the results, and count."""
     counting = Counting(run.labels, folders=links)
-    rows = Rows(run.labels, labelled=labelled is not None)
+    dimensions = tuple(run.dimensions)
+    rows = Rows(run.labels, labelled=labelled is not None, dimensions=dimensions)
     twin = Twin(twin_file)
     twin.begin(run)
     for result in results:
         truth = labelled.truths.get(result.file) if labelled else None
         link = relative_link(result.file, folder) if links and result.reason not in _SILENT else None
         counting.add(result, truth)
-        twin.add(result, run.labels, link=link, truth=truth)
+        twin.add(result, run.labels, link=link, truth=truth, dimensions=dimensions)
         spool.write(rows.add(result, link=link, truth=truth) or "")
     spool.write(rows.flush())
     summary = counting.summary()

@@ -45,6 +45,8 @@ class Rows:
         Emotions of the model.
     labelled : bool
         Whether truths are known.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
 
     Notes
     -----
@@ -54,8 +56,8 @@ class Rows:
     timeline takes at most a hundredth of the points that are left of half a million, but always 50.
     """
 
-    def __init__(self, labels: Sequence[str], *, labelled: bool) -> None:
-        self._labels = tuple(labels)
+    def __init__(self, labels: Sequence[str], *, labelled: bool, dimensions: Sequence[str] = ()) -> None:
+        self._labels, self._dimensions = tuple(labels), tuple(dimensions)
         self._labelled = labelled
         self._columns: dict[str, list[Any]] = {}
         self._timelines: dict[int, Any] = {}
@@ -81,6 +83,9 @@ class Rows:
             "set": None if result.prediction_set is None else [label_at[label] for label in result.prediction_set],
             "entropy": None if result.entropy is None else per_mille(result.entropy),
         }
+        if self._dimensions:
+            values = result.dimensions
+            row["values"] = [float(f"{values[d]:.6g}") for d in self._dimensions] if values else None
         if self._labelled:
             row["truth"] = None if truth is None else truth.emotion
             row["speaker"] = None if truth is None else truth.speaker
@@ -88,7 +93,7 @@ class Rows:
         for name, value in row.items():
             self._columns.setdefault(name, []).append(value)
         self._n_characters += len(result.file) + len(link or "") + len(result.detail) + 100
-        if len(result.windows) > 1:
+        if len(result.windows) > 1 and self._labels:
             self._add_timeline(result.windows)
         self._n += 1
         full = len(self._columns["file"]) >= _FILES or self._n_characters >= _CHARACTERS

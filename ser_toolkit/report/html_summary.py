@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["Example", "Group", "Histogram", "Share", "Summary", "split_name"]
+__all__ = ["DimensionRange", "Example", "Group", "Histogram", "Share", "Summary", "split_name"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,17 @@ class Share:
     label: str
     n: int
     mean_probability: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimensionRange:
+    """Values of a dimension over all files with a result: mean, standard deviation, least and greatest."""
+
+    dimension: str
+    mean: float
+    sd: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +115,8 @@ class Summary:
         The first files without a result.
     n_judged, n_right : int
         As of `Group`.
+    dimensions : tuple of DimensionRange
+        Of each dimension; empty for models without any.
     """
 
     labels: tuple[str, ...]
@@ -128,6 +141,7 @@ class Summary:
     problems: tuple[Example, ...]
     n_judged: int
     n_right: int
+    dimensions: tuple[DimensionRange, ...] = ()
 
 
 def split_name(file: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -44,7 +44,15 @@ class Twin:
         self._file.write(f'{{"format": {FORMAT}, "ser_toolkit": {_json(__version__)},\n"run": {_json(run.to_json())}')
         self._file.write(',\n"files": [')
 
-    def add(self, result: FileResult, labels: tuple[str, ...], *, link: str | None, truth: Truth | None) -> None:
+    def add(
+        self,
+        result: FileResult,
+        labels: tuple[str, ...],
+        *,
+        link: str | None,
+        truth: Truth | None,
+        dimensions: Sequence[str] = (),
+    ) -> None:
         """Write one file, with all its windows as columns."""
         row = replace(result, windows=()).to_json()
         del row["windows"]
@@ -56,17 +64,23 @@ class Twin:
         if not len(result.windows):
             self._file.write("null}")
             return
-        windows = as_windows(result.windows, labels=labels)
+        windows = as_windows(result.windows, labels=labels, dimensions=dimensions)
         self._file.write('{"start_s": ' + _column(windows.starts_s, 3) + ', "end_s": ' + _column(windows.ends_s, 3))
         for name, values in (("probabilities", windows.probabilities), ("smoothed", windows.smoothed)):
             self._file.write(f', "{name}": ')
             if values is None:
                 self._file.write("null")
                 continue
-            for i, label in enumerate(labels):
-                self._file.write((", " if i else "{") + _json(label) + ": " + _column(values[:, i], 6))
-            self._file.write("}")
+            self._named(labels, values)
+        if windows.values is not None:
+            self._file.write(', "dimensions": ')
+            self._named(windows.dimensions, windows.values)
         self._file.write("}}")
+
+    def _named(self, names: Sequence[str], values: NDArray[Any]) -> None:
+        """Write columns of windows by name."""
+        columns = (_json(name) + ": " + _column(values[:, i], 6) for i, name in enumerate(names))
+        self._file.write("{" + ", ".join(columns) + "}")
 
     def end(self, summary: Summary, labelled: Labelled | None) -> None:
         """Write what comes after the files."""

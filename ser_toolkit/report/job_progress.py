@@ -44,10 +44,12 @@ class RichJob(RichProgress):
         """Print the line of a finished fold."""
         if not self._headed:
             self._headed = True
-            self._console.print("  fold     test UA                 test WA   epochs       s", style="dim")
-        scored = not math.isnan(done.ua)
-        ua, wa = (f"{x:.3f}" if scored else "-    " for x in (done.ua, done.wa))
-        text = f"{done.number:3d}/{done.total:<3d}   {ua} {bar(done.ua if scored else 0.0, 12)}      {wa}   "
+            first = "CCC" if math.isnan(done.ua) and not math.isnan(done.ccc) else "UA "
+            self._console.print(f"  fold     test {first}                test WA   epochs       s", style="dim")
+        shown = done.ccc if math.isnan(done.ua) else done.ua
+        first, wa = (f"{x:.3f}" if not math.isnan(x) else "-    " for x in (shown, done.wa))
+        filled = 0.0 if math.isnan(shown) else min(max(shown, 0.0), 1.0)
+        text = f"{done.number:3d}/{done.total:<3d}   {first} {bar(filled, 12)}      {wa}   "
         text += f"{done.epochs or '-':>6}   {done.seconds:5.0f}   "
         what = f"{done.setting + ', ' if done.setting else ''}seed {done.seed}, {done.fold}"
         self._console.print(Text.assemble(text, (what, "dim")), no_wrap=True, overflow="ellipsis")

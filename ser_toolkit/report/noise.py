@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ser_toolkit.data import atomic
 from ser_toolkit.data.spreadsheet import safe_cell
 from ser_toolkit.report.noise_figure import noise_picture
-from ser_toolkit.training.results import write_csv
+from ser_toolkit.training.run_files import write_csv
 
 if TYPE_CHECKING:
     from ser_toolkit.noise.scores import NoiseScores

@@ -102,7 +102,9 @@ def write_outputs(
     shown, labelled = hidden(results, labelled, outputs.key)
     written = []
     if outputs.table is not None:
-        write_table(outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level)
+        write_table(
+            outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level, dimensions=tuple(run.dimensions)
+        )
         written.append(str(outputs.table))
     if outputs.report is not None:
         twin = write_report(outputs.report, shown, run, labelled=labelled, links=not outputs.key)

@@ -95,6 +95,8 @@ class WindowResult(_Distribution):
         Probabilities averaged with those of neighbouring windows, for a timeline; None if they were not smoothed.
     min_confidence : float
         As of `FileResult`.
+    dimensions : dict
+        As of `FileResult`, of this window; not smoothed.
     """
 
     start_s: float
@@ -103,6 +105,7 @@ class WindowResult(_Distribution):
     prediction_set: tuple[str, ...] | None = None
     smoothed: dict[str, float] | None = None
     min_confidence: float = 0.0
+    dimensions: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object, as in the list ``windows`` of a file."""
@@ -114,6 +117,7 @@ class WindowResult(_Distribution):
             "smoothed": self.smoothed,
             "prediction_set": _listed(self.prediction_set),
             "entropy": self.entropy,
+            **({"dimensions": self.dimensions} if self.dimensions else {}),
         }
 
 
@@ -135,6 +139,10 @@ class Windows(Sequence[WindowResult]):
         Thresholds of prediction sets; None: there are no sets.
     min_confidence : float
         As of `FileResult`.
+    dimensions : tuple of str
+        Dimensions of the model.
+    values : ndarray of float32, shape (n_windows, n_dimensions), or None
+        Of each dimension; None without any.
     """
 
     labels: tuple[str, ...]
@@ -144,6 +152,8 @@ class Windows(Sequence[WindowResult]):
     smoothed: NDArray[Any] | None = None
     conformal: Conformal | None = None
     min_confidence: float = 0.0
+    dimensions: tuple[str, ...] = ()
+    values: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.starts_s)
@@ -177,6 +187,9 @@ class Windows(Sequence[WindowResult]):
             prediction_set=self.conformal.prediction_set(named) if self.conformal else None,
             smoothed=None if self.smoothed is None else self._named(self.smoothed[i]),
             min_confidence=self.min_confidence,
+            dimensions=dict(zip(self.dimensions, self.values[i].tolist(), strict=True))
+            if self.values is not None
+            else {},
         )
 
     def _named(self, row: NDArray[Any]) -> dict[str, float]:
@@ -210,6 +223,9 @@ class FileResult(_Distribution):
         (`ser_toolkit.recipe.Conformal`), and unless ``ok``.
     min_confidence : float
         Confidence below which `predicted` is `UNCERTAIN`, 0 to 1.
+    dimensions : dict
+        Name of a dimension (``"valence"``) to its value in the units that the model was trained on, the mean over the
+        windows; empty unless ``ok``, and for models without dimensions.
     """
 
     file: str
@@ -222,6 +238,7 @@ class FileResult(_Distribution):
     windows: Sequence[WindowResult] = ()
     prediction_set: tuple[str, ...] | None = None
     min_confidence: float = 0.0
+    dimensions: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object per file, as ``--format jsonl`` writes it."""
@@ -240,6 +257,7 @@ class FileResult(_Distribution):
             "prediction_set": _listed(self.prediction_set),
             "entropy": self.entropy,
             "uncertain": self.uncertain,
+            **({"dimensions": self.dimensions} if self.dimensions else {}),
             "windows": [w.to_json() for w in self.windows],
         }
 

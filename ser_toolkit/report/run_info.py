@@ -46,7 +46,7 @@ class RunInfo:
     about_model : mapping of str to str
         Lines for people: what it was trained on, protocol, scores, licence, languages; may be empty.
     labels : tuple of str
-        Emotions of the model.
+        Emotions of the model; empty if it has none.
     inputs : tuple of str
         Names of its feature extractors.
     window_s : float or None
@@ -83,6 +83,8 @@ class RunInfo:
         Versions of Python, ser-toolkit and the libraries behind the features, and the kind of machine.
     profile : tuple of StageTime
         By descending cost; empty if it was not measured.
+    dimensions : dict of str to (float, float)
+        Dimensions of the model, with the ends of their scales; empty for most models.
     """
 
     model: str
@@ -106,6 +108,7 @@ class RunInfo:
     warnings: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     profile: tuple[StageTime, ...] = ()
+    dimensions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, with the notice."""

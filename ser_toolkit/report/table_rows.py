@@ -24,11 +24,11 @@ Level = Literal["file", "window"]
 _CHUNK = 4_096  # windows whose columns are in memory at a time
 
 
-def columns(labels: Sequence[str], *, level: Level = "file") -> list[str]:
-    """Columns of CSV and Parquet: audformat's segment index, a probability per label, what became of the file, sets.
+def columns(labels: Sequence[str], *, level: Level = "file", dimensions: Sequence[str] = ()) -> list[str]:
+    """Columns of CSV and Parquet: audformat's segment index, a probability per label, values, what became of the file.
 
-    A label that is called like another column is followed by ``(emotion)``. At level ``"window"`` there is
-    ``smoothed`` at the end.
+    A label that is called like another column is followed by ``(emotion)``, such a dimension by ``(dimension)``. At
+    level ``"window"`` there is ``smoothed`` at the end.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def columns(labels: Sequence[str], *, level: Level = "file") -> list[str]:
         Emotions of the model.
     level : {"file", "window"}, optional
         What a row is.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
 
     Returns
     -------
@@ -45,17 +47,24 @@ def columns(labels: Sequence[str], *, level: Level = "file") -> list[str]:
     before, after = ["file", "start", "end"], ["predicted", "confidence", "status", "reason", "notes"]
     after += ["prediction_set", "entropy", "uncertain", "smoothed"]
     taken = {*before, *after, *labels}
-    named = []
+    named: list[str] = []
     for label in labels:
         name = label
         while name in (*before, *after) or (name != label and name in taken):
             name = f"{name} (emotion)"
         taken.add(name)
         named.append(name)
+    for name in dimensions:
+        while name in taken:
+            name = f"{name} (dimension)"
+        taken.add(name)
+        named.append(name)
     return [*before, *named, *(after if level == "window" else after[:-1])]
 
 
-def rows(result: FileResult, labels: Sequence[str], level: Level) -> Iterator[list[Any]]:
+def rows(
+    result: FileResult, labels: Sequence[str], level: Level, dimensions: Sequence[str] = ()
+) -> Iterator[list[Any]]:
     """Rows of a file.
 
     Parameters
@@ -66,6 +75,8 @@ def rows(result: FileResult, labels: Sequence[str], level: Level) -> Iterator[li
         Emotions of the model.
     level : {"file", "window"}
         A row for the file; or one per window, and one for a file without windows.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
 
     Yields
     ------
@@ -74,19 +85,30 @@ def rows(result: FileResult, labels: Sequence[str], level: Level) -> Iterator[li
     """
     about = [result.status, result.reason, "; ".join(result.notes)]
     if level == "window" and len(result.windows):
-        yield from _window_rows(result, labels, about)
+        yield from _window_rows(result, labels, about, dimensions)
         return
-    probabilities = [result.probabilities.get(label) for label in labels]
-    row = [result.file, 0.0, result.duration_s, *probabilities, result.predicted, result.confidence, *about]
+    numbers = [result.probabilities.get(label) for label in labels]
+    numbers += [result.dimensions.get(name) for name in dimensions]
+    row = [result.file, 0.0, result.duration_s, *numbers, result.predicted, result.confidence, *about]
     row += [_joined(result.prediction_set), result.entropy, result.uncertain]
     yield [*row, None] if level == "window" else row
 
 
-def _window_rows(result: FileResult, labels: Sequence[str], about: Sequence[str]) -> Iterator[list[Any]]:
-    held = as_windows(result.windows, labels=labels)
+def _window_rows(
+    result: FileResult, labels: Sequence[str], about: Sequence[str], dimensions: Sequence[str]
+) -> Iterator[list[Any]]:
+    held = as_windows(result.windows, labels=labels, dimensions=dimensions)
     for first in range(0, len(held), _CHUNK):
         part = slice(first, first + _CHUNK)
         p = held.probabilities[part].astype(np.float64)
+        numbers = p.tolist()
+        if held.values is not None:
+            numbers = np.concatenate([p, held.values[part]], axis=1, dtype=np.float64).tolist()
+        if not labels:
+            times = (held.starts_s[part].tolist(), held.ends_s[part].tolist())
+            for start_s, end_s, row in zip(*times, numbers, strict=True):
+                yield [result.file, start_s, end_s, *row, None, None, *about, None, None, None, None]
+            continue
         sets = _sets(result, p, labels, part)
         single = [
             _names(p, labels, held.min_confidence),
@@ -99,7 +121,7 @@ def _window_rows(result: FileResult, labels: Sequence[str], about: Sequence[str]
             else _names(held.smoothed[part].astype(np.float64), labels, held.min_confidence),
         ]
         times = (held.starts_s[part].tolist(), held.ends_s[part].tolist())
-        for start_s, end_s, row, label, confidence, *tail in zip(*times, p.tolist(), *single, strict=True):
+        for start_s, end_s, row, label, confidence, *tail in zip(*times, numbers, *single, strict=True):
             yield [result.file, start_s, end_s, *row, label, confidence, *about, *tail]
 
 
@@ -178,5 +200,6 @@ def window_objects(result: FileResult) -> Iterator[str]:
         yield json.dumps(about | said, allow_nan=False) + "\n"
     if not len(result.windows):
         said = {key: getattr(result, key) for key in ("predicted", "confidence", "probabilities", "entropy")}
+        said |= {"dimensions": result.dimensions} if result.dimensions else {}
         said |= {"prediction_set": None, "uncertain": None, "smoothed": None}
         yield json.dumps(about | {"start_s": 0.0, "end_s": result.duration_s} | said, allow_nan=False) + "\n"

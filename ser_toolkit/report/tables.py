@@ -35,7 +35,13 @@ class Writer(Protocol):
 
 
 def write_table(
-    path: Path | None, results: Collection[FileResult], labels: Sequence[str], *, kind: Kind, level: Level = "file"
+    path: Path | None,
+    results: Collection[FileResult],
+    labels: Sequence[str],
+    *,
+    kind: Kind,
+    level: Level = "file",
+    dimensions: Sequence[str] = (),
 ) -> None:
     """Write all results as one table.
 
@@ -51,6 +57,8 @@ def write_table(
         ``jsonl`` holds everything, the others the columns of `columns`.
     level : {"file", "window"}, optional
         A row per file; or a row per window, and one for each file without windows, so that none is missing.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
 
     Raises
     ------
@@ -59,14 +67,17 @@ def write_table(
     """
     with contextlib.ExitStack() as stack:
         if path is None:
-            writer = stream_writer(kind, labels, level=level)
+            writer = stream_writer(kind, labels, level=level, dimensions=dimensions)
         else:
-            writer = stack.enter_context(_opened(kind, stack.enter_context(atomic.replacing(path)), labels, level))
+            temporary = stack.enter_context(atomic.replacing(path))
+            writer = stack.enter_context(_opened(kind, temporary, labels, level, dimensions))
         for result in results:
             writer.write(result)
 
 
-def stream_writer(kind: Kind, labels: Sequence[str], *, level: Level = "file") -> Writer:
+def stream_writer(
+    kind: Kind, labels: Sequence[str], *, level: Level = "file", dimensions: Sequence[str] = ()
+) -> Writer:
     """A table on standard output, row by row, so that a reader of a pipe has each result at once.
 
     Parameters
@@ -75,7 +86,7 @@ def stream_writer(kind: Kind, labels: Sequence[str], *, level: Level = "file") -
         As for `write_table`.
     labels : sequence of str
         Emotions of the model.
-    level : {"file", "window"}, optional
+    level, dimensions
         As for `write_table`.
 
     Returns
@@ -92,18 +103,18 @@ def stream_writer(kind: Kind, labels: Sequence[str], *, level: Level = "file") -
         raise OutputError("standard output is closed; write to a file with --output")
     if kind == "parquet":
         raise OutputError("parquet cannot be written to standard output; name a file with --output")
-    writer: Writer = _WRITERS[kind](sys.stdout, labels, level)
+    writer: Writer = _WRITERS[kind](sys.stdout, labels, level, dimensions)
     return writer
 
 
 @contextlib.contextmanager
-def _opened(kind: str, path: Path, labels: Sequence[str], level: Level) -> Iterator[Writer]:
+def _opened(kind: str, path: Path, labels: Sequence[str], level: Level, dimensions: Sequence[str]) -> Iterator[Writer]:
     if kind == "parquet":
-        with _Parquet(path, labels, level) as parquet:
+        with _Parquet(path, labels, level, dimensions) as parquet:
             yield parquet
     else:
         with path.open("w", encoding="utf-8", newline="") as file:
-            yield _WRITERS[kind](file, labels, level)
+            yield _WRITERS[kind](file, labels, level, dimensions)
 
 
 def _cell(value: str | float | bool | None) -> str:
@@ -124,7 +135,7 @@ def _seconds(value: float | None) -> str:
 
 
 class _JsonLines:
-    def __init__(self, file: TextIO, labels: Sequence[str], level: Level) -> None:
+    def __init__(self, file: TextIO, labels: Sequence[str], level: Level, dimensions: Sequence[str]) -> None:
         self._file, self._level = file, level
 
     def write(self, result: FileResult) -> None:
@@ -134,13 +145,13 @@ class _JsonLines:
 
 
 class _Csv:
-    def __init__(self, file: TextIO, labels: Sequence[str], level: Level) -> None:
-        self._file, self._labels, self._level = file, labels, level
+    def __init__(self, file: TextIO, labels: Sequence[str], level: Level, dimensions: Sequence[str]) -> None:
+        self._file, self._labels, self._level, self._dimensions = file, labels, level, dimensions
         self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow([safe_cell(name) for name in columns(labels, level=level)])
+        self._writer.writerow([safe_cell(name) for name in columns(labels, level=level, dimensions=dimensions)])
 
     def write(self, result: FileResult) -> None:
-        for file, start_s, end_s, *values in rows(result, self._labels, self._level):
+        for file, start_s, end_s, *values in rows(result, self._labels, self._level, self._dimensions):
             cells = (_cell(value) for value in values)
             self._writer.writerow([_cell(file), _seconds(start_s), _seconds(end_s), *cells])
         self._file.flush()
@@ -152,16 +163,17 @@ _WRITERS: dict[str, Any] = {"jsonl": _JsonLines, "csv": _Csv}
 class _Parquet:
     """Writes row groups, so that no more than one is in memory."""
 
-    def __init__(self, path: Path, labels: Sequence[str], level: Level) -> None:
+    def __init__(self, path: Path, labels: Sequence[str], level: Level, dimensions: Sequence[str]) -> None:
         import pyarrow
         import pyarrow.parquet
 
         text, number = pyarrow.string(), pyarrow.float64()
-        types = [text, number, number, *[number] * len(labels), text, number, text, text, text]
+        types = [text, number, number, *[number] * (len(labels) + len(dimensions)), text, number, text, text, text]
         types += [text, number, pyarrow.bool_(), text]
         # level "file" has one column less
-        self._schema = pyarrow.schema(list(zip(columns(labels, level=level), types, strict=False)))
-        self._labels, self._level = labels, level
+        named = columns(labels, level=level, dimensions=dimensions)
+        self._schema = pyarrow.schema(list(zip(named, types, strict=False)))
+        self._labels, self._level, self._dimensions = labels, level, dimensions
         self._rows: list[list[Any]] = []
         self._stack = contextlib.ExitStack()
         sink = self._stack.enter_context(path.open("wb"))  # pyarrow takes no name that is not UTF-8
@@ -176,7 +188,7 @@ class _Parquet:
                 self._flush()
 
     def write(self, result: FileResult) -> None:
-        for row in rows(result, self._labels, self._level):
+        for row in rows(result, self._labels, self._level, self._dimensions):
             self._rows.append(row)
             if len(self._rows) >= _ROW_GROUP:
                 self._flush()

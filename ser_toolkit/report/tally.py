@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult, Status
 
-__all__ = ["Tally"]
+__all__ = ["Spread", "Tally"]
+
+
+class Spread:
+    """Mean and deviation of numbers that come one by one, and the least and the greatest.
+
+    References
+    ----------
+    Welford: Note on a method for calculating corrected sums of squares and products. Technometrics 4(3), 1962.
+    """
+
+    def __init__(self) -> None:
+        self.n, self.mean, self._squares = 0, 0.0, 0.0
+        self.low, self.high = math.inf, -math.inf
+
+    def add(self, value: float) -> None:
+        """Count a number."""
+        self.n += 1
+        before = value - self.mean
+        self.mean += before / self.n
+        self._squares += before * (value - self.mean)
+        self.low, self.high = min(self.low, value), max(self.high, value)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation (n - 1); 0 of a single number."""
+        return math.sqrt(self._squares / (self.n - 1)) if self.n > 1 else 0.0
 
 
 class Tally:
@@ -37,6 +64,8 @@ class Tally:
         Files with a prediction set; with a set of several emotions.
     n_below : int
         Files whose confidence is below the least one that was asked for.
+    values : dict of str to Spread
+        Values of each dimension over the files with status ``ok``.
     """
 
     def __init__(self, *, n_kept: int = 50) -> None:
@@ -49,6 +78,7 @@ class Tally:
         self.predicted: Counter[str] = Counter()
         self.audio_s = 0.0
         self.n_windows = self.n_sets = self.n_uncertain = self.n_below = 0
+        self.values: dict[str, Spread] = {}
 
     def add(self, result: FileResult) -> None:
         """Count a file."""
@@ -62,6 +92,8 @@ class Tally:
                 self._kept[result.status].append(result)
             return
         self.predicted[result.predicted or ""] += 1
+        for name, value in result.dimensions.items():
+            self.values.setdefault(name, Spread()).add(value)
         self.audio_s += result.duration_s or 0.0
         self.n_windows += len(result.windows)
         self.n_sets += result.prediction_set is not None

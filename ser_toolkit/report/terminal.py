@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 from collections import Counter
@@ -41,12 +42,21 @@ def training(result: TrainResult) -> RenderableType:
     for name, part in parts:
         if part is None:
             continue
-        for level, scores in (("utterance", part.utterance), ("window", part.window)):
+        for level, scores in part.levels.items():
             strong = "bold" if (name, level) == ("test", "utterance") else "" if name == "test" else "dim"
             numbers = (scores.ua, scores.wa, scores.f1, scores.majority)
             table.add_row(f"{name}, per {level}", str(scores.n), *(f"{x:.3f}" for x in numbers), style=strong)
             cells = [f"{scores.recall[x]:.3f}" if x in scores.recall else "-" for x in labels]
             recalls.add_row(f"{name}, per {level}", *cells, style=strong)
+    values = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    values.add_column("dimensions", overflow="fold")
+    for name in ("n", "CCC", "RMSE"):
+        values.add_column(name, justify="right", no_wrap=True)
+    for name, part in parts:
+        for dimension, found in part.dimensions.items() if part else ():
+            shown = ("-" if math.isnan(x) else f"{x:.3f}" for x in (found.ccc, found.rmse))
+            style = "bold" if name == "test" else "dim"
+            values.add_row(Text(f"{name}, {dimension} per utterance"), str(found.n), *shown, style=style)
     notes = Table.grid(padding=(0, 2))
     notes.add_column(style="dim", no_wrap=True)
     notes.add_column(overflow="fold")
@@ -54,6 +64,9 @@ def training(result: TrainResult) -> RenderableType:
     if result.epochs:
         best = next(e for e in reversed(result.epochs) if e.best)
         notes.add_row("epoch", f"{best.epoch} of {len(result.epochs)} is kept (training.select)")
+    if result.chosen:
+        said = ", ".join(f"{name} = {value}" for name, value in result.chosen.items())
+        notes.add_row("chosen", Text(f"{said}, by cross-validation over the training speakers"))
     if result.test is None:
         notes.add_row(
             "caution", Text("no test part: the dev scores chose the epoch and are optimistic", style="yellow")
@@ -69,7 +82,8 @@ def training(result: TrainResult) -> RenderableType:
             "excluded", Text(f"{len(result.excluded)} recordings could not be used ({first})", style="yellow")
         )
     notes.add_row("run folder", Text(str(result.run_dir)))
-    return Group(table, recalls, notes)
+    emotions = [table, recalls] if labels else []
+    return Group(*emotions, *([values] if values.row_count else []), notes)
 
 
 def plugins(rows: Sequence[Plugin]) -> RenderableType:

@@ -16,7 +16,7 @@ from ser_toolkit.report.run_info import NOTICE
 from ser_toolkit.report.sparkline import letters
 from ser_toolkit.report.tally import Tally
 from ser_toolkit.report.terminal_labelled import show_labelled
-from ser_toolkit.report.terminal_layout import Measure, settle
+from ser_toolkit.report.terminal_layout import Measure, settle, value_text
 from ser_toolkit.report.terminal_profile import show_profile
 from ser_toolkit.report.terminal_results import results_table
 from ser_toolkit.report.terminal_style import Look, bar, colour
@@ -70,7 +70,8 @@ def show_analysis(
     """
     look = Look.of(console)
     tally = Tally()
-    measure = Measure(run.labels, hop_s=run.hop_s if run.window_s is not None else None)
+    hop_s = run.hop_s if run.window_s is not None else None
+    measure = Measure(run.labels, hop_s=hop_s, dimensions=tuple(run.dimensions))
     for result in results:
         tally.add(result)
         if result.status == "ok":
@@ -89,7 +90,7 @@ def show_analysis(
         show_labelled(console, labelled)
     if profile:
         show_profile(console, run)
-    rows = [*_counted(tally, run.labels, look), *_run_rows(tally, run, timelines=timelines, look=look)]
+    rows = [*_counted(tally, run, look), *_run_rows(tally, run, timelines=timelines, look=look)]
     console.print(_summary(([("folder", Text(safe(folder)))] if folder else []) + rows))
 
 
@@ -117,7 +118,7 @@ def _reasons(tally: Tally) -> str:
     return ", ".join(f"{n} {status}: {safe(reason)}" for (status, reason), n in tally.reasons.most_common())
 
 
-def _counted(tally: Tally, labels: Sequence[str], look: Look) -> list[tuple[str, Text]]:
+def _counted(tally: Tally, run: RunInfo, look: Look) -> list[tuple[str, Text]]:
     """Lines of the summary that follow from the results."""
     said = [f"{tally.n} file{'' if tally.n == 1 else 's'}"]
     said += [f"{tally.statuses[s]} {s}" for s in ("ok", "skipped", "failed") if tally.statuses[s]]
@@ -126,8 +127,10 @@ def _counted(tally: Tally, labels: Sequence[str], look: Look) -> list[tuple[str,
     rows = [("files", Text(", ".join(said)))]
     if tally.reasons:
         rows.append(("not analyzed", Text(_reasons(tally))))
-    if tally.n_ok:
-        rows.append(("emotions", _mix(tally, labels, look)))
+    if tally.n_ok and run.labels:
+        rows.append(("emotions", _mix(tally, run.labels, look)))
+    if tally.values:
+        rows.append(("dimensions", _values(tally, run)))
     if tally.n_sets:
         several = f"{tally.n_uncertain} of {tally.n_ok} (~): the set holds more than one emotion"
         rows.append(("uncertain", Text(several)))
@@ -154,6 +157,20 @@ def _mix(tally: Tally, labels: Sequence[str], look: Look) -> Text:
     return Text("\n").join(lines)
 
 
+def _values(tally: Tally, run: RunInfo) -> Text:
+    """A line per dimension: mean and deviation over files, least and greatest, and its scale."""
+    widest = max(len(shorten(name, _LONGEST_LABEL)) for name in tally.values)
+    lines = []
+    for name, found in tally.values.items():
+        said = f"{shorten(name, _LONGEST_LABEL):{widest}}  mean {value_text(found.mean)} ± {value_text(found.sd)}"
+        said += f", {value_text(found.low)} to {value_text(found.high)}"
+        if name in run.dimensions:
+            low, high = run.dimensions[name]
+            said += f" (scale {low:g} to {high:g})"
+        lines.append(said)
+    return Text("\n".join(lines))
+
+
 def _run_rows(tally: Tally, run: RunInfo, *, timelines: bool, look: Look) -> list[tuple[str, Text]]:
     """Lines of the summary that say how the results came about."""
     rows: list[tuple[str, Text | str]] = []
@@ -165,9 +182,12 @@ def _run_rows(tally: Tally, run: RunInfo, *, timelines: bool, look: Look) -> lis
     rows.append(("model", f"{run.model} ({' + '.join(run.inputs)})"))
     windows = "whole recordings" if run.window_s is None else f"{run.window_s:g} s, hop {run.hop_s:g} s"
     rows.append(("windows", windows))
-    made = _AGGREGATIONS.get(run.aggregation, run.aggregation)
-    rows.append(("probabilities", f"{run.probabilities}; a file's are {made}"))
-    rows.append(("sets", run.sets))
+    if run.labels:
+        made = _AGGREGATIONS.get(run.aggregation, run.aggregation)
+        rows.append(("probabilities", f"{run.probabilities}; a file's are {made}"))
+        rows.append(("sets", run.sets))
+    if run.dimensions:
+        rows.append(("values", "of dimensions; a file's are the mean over its windows"))
     device = Text(safe(run.device), style="bold")
     if run.fallback:
         device.append(f" ({safe(run.fallback)})", style="not bold yellow")

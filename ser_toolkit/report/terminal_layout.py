@@ -30,6 +30,7 @@ __all__ = [
     "members_of",
     "named",
     "settle",
+    "value_text",
 ]
 
 _MANY_LABELS = 6
@@ -52,10 +53,13 @@ class Measure:
         Emotions of the model.
     hop_s : float or None
         Seconds between windows; None: no timelines.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
     """
 
-    def __init__(self, labels: Sequence[str], *, hop_s: float | None) -> None:
-        self.labels, self.hop_s = tuple(labels), hop_s
+    def __init__(self, labels: Sequence[str], *, hop_s: float | None, dimensions: Sequence[str] = ()) -> None:
+        self.labels, self.hop_s, self.dimensions = tuple(labels), hop_s if labels else None, tuple(dimensions)
+        self.widest_value = 0
         self.sets: set[tuple[str, ...]] = set()
         self.notes: set[str] = set()
         self.longest_name = self.n = self.n_long = self.n_places = self.n_windows = 0
@@ -69,6 +73,7 @@ class Measure:
         self.longest_name = max(self.longest_name, cell_len(r.file))
         self.longest_s = max(self.longest_s, r.duration_s or 0.0)
         self.n_windows = max(self.n_windows, len(r.windows))
+        self.widest_value = max([self.widest_value, *(len(value_text(x)) for x in r.dimensions.values())])
         if self.hop_s and len(r.windows) > 1:
             places = n_places(r.windows, hop_s=self.hop_s, duration_s=r.duration_s)
             self.n_places = max(self.n_places, places)
@@ -114,15 +119,14 @@ class Layout:
 
     def columns(self, m: Measure) -> list[Column]:
         """Columns with their widths, the name of the file first."""
-        emotion = max(7, *(emotions(s, m.labels, names=self.names).cell_len for s in m.sets))
-        columns = [
-            Column(header=Text("file"), width=self.file_width),
-            Column(header=Text("emotion"), width=emotion),
-        ]
+        columns = [Column(header=Text("file"), width=self.file_width)]
+        if m.labels:
+            emotion = max(7, *(emotions(s, m.labels, names=self.names).cell_len for s in m.sets))
+            columns.append(Column(header=Text("emotion"), width=emotion))
         if self.timeline_width:
             header = "over time" if self.timeline_width >= len("over time") else "time"
             columns.append(Column(header=Text(header), width=max(len("time"), self.timeline_width)))
-        match self.shares:
+        match self.shares if m.labels else None:
             case "bars":
                 columns += [Column(header=named(x, m.labels), width=max(10, named(x).cell_len)) for x in m.labels]
             case "percent":
@@ -133,6 +137,9 @@ class Layout:
                 columns.append(Column(header=Text("likeliest"), width=sum(longest) + len(" 33%" * 3) + len("  " * 2)))
             case "first":
                 columns.append(Column(header=Text(), width=4, right=True))
+        for name in m.dimensions:
+            shown = Text(shorten(name, _LABEL_WIDTH))
+            columns.append(Column(header=shown, width=max(shown.cell_len, m.widest_value), right=True))
         header = "length" if m.longest_s >= _LONG_S else "s"
         columns.append(Column(header=Text(header), width=_length_width(m), right=True))
         if self.details:
@@ -243,6 +250,11 @@ def emotions(members: Sequence[str], labels: Sequence[str], *, names: Names) -> 
             text.append(" ~ ")
             text.append_text(named(label, labels))
     return text
+
+
+def value_text(value: float) -> str:
+    """A value of a dimension: two decimals, fewer for large ones."""
+    return f"{value:.2f}" if abs(value) < 1000 else f"{value:.4g}"
 
 
 def length(r: FileResult, m: Measure) -> str:

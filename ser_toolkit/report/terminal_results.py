@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ser_toolkit.report.sparkline import letters, sparkline
-from ser_toolkit.report.terminal_layout import GAP, LONGEST_NAME, emotions, fitted, length, members_of, named
+from ser_toolkit.report.terminal_layout import (
+    GAP,
+    LONGEST_NAME,
+    emotions,
+    fitted,
+    length,
+    members_of,
+    named,
+    value_text,
+)
 from ser_toolkit.report.terminal_style import Look, bar, colour
 from ser_toolkit.report.terminal_text import safe, shorten
 
@@ -86,13 +95,14 @@ def _folded(cell: Text, width: int, console: Console) -> Sequence[Text]:
 
 def _row(r: FileResult, m: Measure, layout: Layout, *, look: Look, folder: str) -> list[Text]:
     """Cells of a file, in the order of `Layout.columns`."""
-    cells = [
-        Text(shorten(r.file.removeprefix(folder), LONGEST_NAME)),
-        emotions(members_of(r), m.labels, names=layout.names),
-    ]
+    cells = [Text(shorten(r.file.removeprefix(folder), LONGEST_NAME))]
+    if m.labels:
+        cells.append(emotions(members_of(r), m.labels, names=layout.names))
     if layout.timeline_width:
         cells.append(_timeline(r, m, look, width=layout.timeline_width))
-    cells += _shares(r, m.labels, shares=layout.shares, look=look)
+    if m.labels:
+        cells += _shares(r, m.labels, shares=layout.shares, look=look)
+    cells += [Text(value_text(r.dimensions[name]) if name in r.dimensions else "") for name in m.dimensions]
     cells.append(Text(length(r, m)))
     if layout.details:
         cells.append(Text(str(len(r.windows))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -56,7 +57,7 @@ class RichProgress:
         """Print protocol, sizes and cautions."""
         self.is_main_process = True
         counts = ", ".join(f"{n} {part}" for part, n in parts.items())
-        self._console.print(Text(f"{counts} utterances of {', '.join(labels)}; {protocol}"))
+        self._console.print(Text(f"{counts} utterances{' of ' if labels else ''}{', '.join(labels)}; {protocol}"))
         self._console.print(Text(f"device: {device}"))
         for warning in warnings:
             self._console.print(Text(f"caution: {warning}", style="yellow"))
@@ -87,11 +88,16 @@ class RichProgress:
 
     def epoch(self, row: Epoch) -> None:
         """Print the line of a finished epoch."""
+        emotions = not math.isnan(row.dev_ua)
+        ccc = [(k.removeprefix("dev_ccc_"), v) for k, v in row.dimensions.items() if k.startswith("dev_ccc_")]
         if not self._headed:
             self._headed = True
-            self._console.print("epoch   train loss   dev loss   dev UA                 dev WA       s", style="dim")
-        line = (
-            f"{row.epoch:5d}   {row.train_loss:10.5f}   {row.dev_loss:8.5f}   {row.dev_ua:.3f} {bar(row.dev_ua, 12)}   "
-        )
-        line += f"  {row.dev_wa:.3f}   {row.seconds:5.1f}{'  best' if row.best else ''}"
+            first, second = ("dev UA ", "dev WA") if emotions else ("dev CCC", "      ")
+            line = f"epoch   train loss   dev loss   {first}                {second}       s"
+            self._console.print(Text(line + "".join(f"   CCC of {name}" for name, _ in ccc)), style="dim")
+        shown = row.dev_score if math.isfinite(row.dev_score) else 0.0
+        line = f"{row.epoch:5d}   {row.train_loss:10.5f}   {row.dev_loss:8.5f}   {shown:.3f} "
+        line += f"{bar(min(max(shown, 0.0), 1.0), 12)}     {f'{row.dev_wa:.3f}' if emotions else '     '}   "
+        line += f"{row.seconds:5.1f}" + "".join(f"   {value:{len(name) + 7}.3f}" for name, value in ccc)
+        line += "  best" if row.best else ""
         self._console.print(Text(line, style="bold" if row.best else ""))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["as_windows", "predicted"]
 
 
-def as_windows(windows: Sequence[WindowResult], *, labels: Sequence[str]) -> Windows:
+def as_windows(windows: Sequence[WindowResult], *, labels: Sequence[str], dimensions: Sequence[str] = ()) -> Windows:
     """The same windows as arrays.
 
     Parameters
@@ -26,6 +26,8 @@ def as_windows(windows: Sequence[WindowResult], *, labels: Sequence[str]) -> Win
         Of one recording, in order; `Windows` come back as they are.
     labels : sequence of str
         Emotions of the model.
+    dimensions : sequence of str, optional
+        Dimensions of the model.
 
     Returns
     -------
@@ -43,6 +45,8 @@ def as_windows(windows: Sequence[WindowResult], *, labels: Sequence[str]) -> Win
         probabilities=_table([w.probabilities for w in windows], labels),
         smoothed=_table(smoothed, labels) if windows and len(smoothed) == len(windows) else None,
         min_confidence=windows[0].min_confidence if windows else 0.0,
+        dimensions=tuple(dimensions),
+        values=_table([w.dimensions for w in windows], dimensions) if dimensions else None,
     )
 
 

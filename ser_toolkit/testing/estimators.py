@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_toolkit.errors import ComponentError
 from ser_toolkit.inference import runtime
 from ser_toolkit.interfaces import FeatureSpec, TargetSpec
 from ser_toolkit.testing.checks import CheckResult, check, require, require_same
+from ser_toolkit.training.grid_search import fit_by_speaker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["EstimatorChecks"]
 
 VECTOR = FeatureSpec(shape=(88,), axes=("feature",), unit="mixed")
+SEQUENCE = FeatureSpec(shape=(20, 6), axes=("frame", "feature"), unit="mixed")
+CHOICES: tuple[Mapping[str, FeatureSpec], ...] = ({"vector": VECTOR}, {"sequence": SEQUENCE})
+"""Inputs to check with where none are given: the first that the model takes."""
+
 TOLERANCE = 1e-4
 """Largest difference of probabilities, or of scores, between scikit-learn and ONNX Runtime."""
 
@@ -33,14 +39,16 @@ class EstimatorChecks:
     model : ClassicalModel
         The model, configured.
     inputs : mapping of str to FeatureSpec or None
-        What it is made for, all of fixed size; None gives it a vector (88,).
+        What it is made for, all of fixed size; None tries `CHOICES`.
     target : TargetSpec
         What it predicts.
     """
 
     def __init__(self, model: ClassicalModel, inputs: Mapping[str, FeatureSpec] | None, target: TargetSpec) -> None:
         self.model, self.target = model, target
-        self.inputs = {"vector": VECTOR} if inputs is None else inputs
+        self.choices = CHOICES if inputs is None else (inputs,)
+        self.inputs = self.choices[0]
+        self.own = tuple(getattr(model, "stored_types", ()))
         self.n = len(target.labels)
 
     def run(self) -> list[CheckResult]:
@@ -63,7 +71,14 @@ class EstimatorChecks:
         from sklearn.exceptions import NotFittedError
         from sklearn.utils.validation import check_is_fitted
 
-        made = self.make()
+        for i, inputs in enumerate(self.choices):
+            self.inputs = inputs
+            try:
+                made = self.make()
+                break
+            except ComponentError:
+                if i + 1 == len(self.choices):
+                    raise
         kind = type(made).__name__
         require(hasattr(made, "fit"), f"{kind} has no fit")
         scores = hasattr(made, "predict_proba") or hasattr(made, "decision_function")
@@ -82,7 +97,12 @@ class EstimatorChecks:
         self.y = np.arange(12 * self.n) % self.n
         centres = rng.standard_normal((self.n, n_features))
         self.x = (centres[self.y] + 0.5 * rng.standard_normal((len(self.y), n_features))).astype(np.float32)
-        self.fitted = self.make().fit(self.x, self.y)
+        self.fitted = self.fit()
+
+    def fit(self) -> Any:
+        """Fitted as training does it, to segments of four speakers."""
+        speakers = np.arange(len(self.y)) // self.n % 4
+        return fit_by_speaker(self.make(), self.x, self.y, groups=speakers)
 
     def scores(self, estimator: Any) -> NDArray[np.float64]:
         """Probabilities or scores, one column per class."""
@@ -104,14 +124,14 @@ class EstimatorChecks:
 
     def seeded(self) -> str:
         """Two fits with one seed are one."""
-        again = self.make().fit(self.x, self.y)
+        again = self.fit()
         return require_same(self.scores(self.fitted), self.scores(again), "two fits with one seed", tolerance=0.0)
 
     def stored(self) -> str:
         """A run folder can hold it, and gives the same back."""
         from ser_toolkit.training.stored_estimator import dump, load
 
-        again = load(dump(self.fitted))
+        again = load(dump(self.fitted, also=self.own), also=self.own)
         return require_same(self.scores(self.fitted), self.scores(again), "stored and fitted", tolerance=0.0)
 
     def onnx(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_toolkit.interfaces import FeatureSpec
+from ser_toolkit.interfaces import ColumnFeatureExtractor, FeatureSpec
 from ser_toolkit.testing.checks import CheckResult, assert_passed, check, check_component, require
 from ser_toolkit.testing.sliding import check_sliding
 from ser_toolkit.testing.sounds import hard_sounds, sine, speech
@@ -47,7 +47,8 @@ def check_extractor(extractor: FeatureExtractor, sr: int = 16_000) -> list[Check
         shapes of its spec at several lengths; float32; finite on silence, direct current, clipping, clicks and noise;
         deterministic; the input untouched; the output writable and its own; clips what exceeds full scale; keeps
         loudness up to full scale; works in a new process without loading torch (unless its ``libraries`` name
-        torch). Sliding, where it has it: see `ser_toolkit.testing.sliding.check_sliding`.
+        torch). What reads a column of the manifest: an empty cell gives what sound gives. Sliding, where it has it:
+        see `ser_toolkit.testing.sliding.check_sliding`.
     """
     results = [*check_component(extractor), *_Checks(extractor, sr).run()]
     if hasattr(extractor, "sliding"):
@@ -87,6 +88,7 @@ class _Checks:
         return [
             works,
             check("shape", self.shape),
+            *([check("empty cell", self.empty_cell)] if isinstance(self.extractor, ColumnFeatureExtractor) else []),
             check("float32", self.float32),
             check("finite", self.finite),
             check("deterministic", self.deterministic),
@@ -112,8 +114,12 @@ class _Checks:
         for length_s in LENGTHS_S:
             n = round(length_s * self.sr)
             spec, got = self.extractor.spec(n, self.sr), self.extractor(speech(length_s, self.sr), self.sr).shape
-            require(None not in spec.shape, f"spec({n}, {self.sr}) gives {spec.shape}: None is for spec(None, sr) only")
-            require(got == spec.shape, f"{got} for {n} samples, the spec says {spec.shape}")
+            reads = isinstance(self.extractor, ColumnFeatureExtractor)  # the shape is that of a cell, not of the sound
+            require(
+                reads or None not in spec.shape,
+                f"spec({n}, {self.sr}) gives {spec.shape}: None is for spec(None, sr) only",
+            )
+            require(reads or got == spec.shape, f"{got} for {n} samples, the spec says {spec.shape}")
             fits = len(got) == len(anyhow.shape) and all(
                 want in (None, size) for want, size in zip(anyhow.shape, got, strict=True)
             )
@@ -121,6 +127,11 @@ class _Checks:
             same = (spec.axes, spec.unit, spec.names) == (anyhow.axes, anyhow.unit, anyhow.names)
             require(same, f"axes, unit or names of spec({n}, {self.sr}) differ from those of spec(None, {self.sr})")
         return f"{anyhow.shape}, axes {anyhow.axes}"
+
+    def empty_cell(self) -> None:
+        assert isinstance(self.extractor, ColumnFeatureExtractor)
+        require(self.extractor.column != "", "column is empty: name a column of the manifest")
+        _same(self.extractor.of_cell(""), self.extractor(self.y, self.sr), "of_cell('') is not what sound gives")
 
     def float32(self) -> None:
         dtype = self.extractor(self.y, self.sr).dtype

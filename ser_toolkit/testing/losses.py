@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ser_toolkit.errors import ComponentError
 from ser_toolkit.interfaces import TargetSpec
 from ser_toolkit.testing.checks import CheckResult, assert_passed, check, check_component, require
 
@@ -17,11 +18,14 @@ __all__ = ["assert_loss", "check_loss"]
 TARGET = TargetSpec(name="emotion", kind="class", labels=("anger", "happiness", "neutral", "sadness"))
 """Target that is checked with where none is given."""
 
+DIMENSIONS = TargetSpec(name="dimensions", kind="regression", labels=("valence", "arousal", "dominance"))
+"""Target that a loss of dimensions is checked with where none is given."""
+
 TOLERANCE = 1e-5
 """Largest relative difference of two values that must be equal."""
 
 
-def check_loss(loss: Loss, target: TargetSpec = TARGET) -> list[CheckResult]:
+def check_loss(loss: Loss, target: TargetSpec | None = None) -> list[CheckResult]:
     """Check that a loss keeps its contract.
 
     Parameters
@@ -29,19 +33,35 @@ def check_loss(loss: Loss, target: TargetSpec = TARGET) -> list[CheckResult]:
     loss : Loss
         The loss, configured.
     target : TargetSpec, optional
-        A class target; by default four emotions.
+        By default four emotions if the loss takes classes, else `DIMENSIONS`.
 
     Returns
     -------
     list of CheckResult
         Component: frozen dataclass, JSON round trip, picklable. Loss: builds; a scalar; finite, with a finite gradient,
         at logits of 200 and -200; integer labels equal one-hot labels; mixed labels work; the mean over the batch;
-        float32 for logits of bfloat16 and float16; lower where the label has the highest logit.
+        float32 for logits of bfloat16 and float16; lower where the label has the highest logit. Of a regression, see
+        `ser_toolkit.testing.regression_losses`.
     """
-    return [*check_component(loss), *_Checks(loss, target).run()]
+    from ser_toolkit.testing.regression_losses import RegressionChecks
+
+    target = target or (TARGET if _takes(loss, TARGET) or not _takes(loss, DIMENSIONS) else DIMENSIONS)
+    checks = RegressionChecks(loss, target) if target.kind == "regression" else _Checks(loss, target)
+    return [*check_component(loss), *checks.run()]
 
 
-def assert_loss(loss: Loss, target: TargetSpec = TARGET) -> None:
+def _takes(loss: Loss, target: TargetSpec) -> bool:
+    """Whether a loss is of the kind of a target."""
+    try:
+        loss.build(target, [10] * len(target.labels))
+    except ComponentError:
+        return False
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the checks will say
+        return True
+    return True
+
+
+def assert_loss(loss: Loss, target: TargetSpec | None = None) -> None:
     """Raise an error that lists what `check_loss` finds broken.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ser_toolkit.errors import ConfigError
@@ -38,9 +38,9 @@ def device_name(accelerator: Accelerator | None) -> str:
     return f"{device}{processes}{precision}"
 
 
-def ignored_columns(manifest: Manifest) -> list[str]:
-    """A caution if the manifest has columns that mean nothing here."""
-    columns = ", ".join(map(repr, manifest.ignored_columns))
+def ignored_columns(manifest: Manifest, *, read: Collection[str] = ()) -> list[str]:
+    """A caution if the manifest has columns that mean nothing here, and that no feature reads."""
+    columns = ", ".join(repr(name) for name in manifest.ignored_columns if name not in read)
     return [f"columns of the manifest that are not used: {columns}"] if columns else []
 
 
@@ -81,13 +81,17 @@ def unused_settings(plan: Plan, config: TrainConfig, utterances: Sequence[Uttera
     useless = {
         **dict.fromkeys(("augment.stretch", "augment.shift_bands", "augment.shift_frames"), flat),
         **dict.fromkeys(("augment.level", "augment.tilt", "augment.noise"), no_decibels),
+        "training.sampling": (not plan.target.labels, "no emotions are learnt"),
         "training.soft_labels": (not any(u.votes for u in utterances), "the manifest has no votes (vote_<label>)"),
         "augment.freq_masks": ("image" not in roles, "no input is a spectrogram"),
         "augment.time_masks": (set(roles) <= {"vector"}, "no input has a time axis"),
         "augment.vector_noise": ("vector" not in roles, "no input is a vector"),
         "augment.input_dropout": (len(roles) < 2, "the network has one input"),
     }
-    return [f"{name} changes nothing: {useless[name][1]}" for name in names if name in useless and useless[name][0]]
+    said = [f"{name} changes nothing: {useless[name][1]}" for name in names if name in useless and useless[name][0]]
+    if not plan.target.labels and config.loss != type(config)().loss:
+        said.append("loss changes nothing: no emotions are learnt, and the loss of dimensions is targets.loss")
+    return said
 
 
 def check_alone(plan: Plan) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from ser_toolkit.inference.collate import collate
+from ser_toolkit.training.ratings import to_unit
 from ser_toolkit.training.sampling import epoch_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ser_toolkit.interfaces import FeatureSpec
+    from ser_toolkit.recipe import Scale
     from ser_toolkit.training.config import TrainingConfig
     from ser_toolkit.training.store import FeatureStore
 
@@ -43,6 +43,10 @@ class Labelled:
         Shares of the raters' votes; rows sum to 1, or are NaN where nobody voted: the class counts then.
     corpora : ndarray of int64, shape (n_utterances,), optional
         Corpus of every utterance; default: all of one.
+    ratings : ndarray of float64, shape (n_utterances, n_dimensions), optional
+        Ratings in the units of the manifest, NaN where there is none; default: no dimensions.
+    scales : mapping of str to Scale, optional
+        Name and range of each dimension.
     """
 
     store: FeatureStore
@@ -51,6 +55,8 @@ class Labelled:
     labels: tuple[str, ...]
     votes: NDArray[np.float64] | None = None
     corpora: NDArray[np.int64] | None = None
+    ratings: NDArray[np.float64] | None = None
+    scales: Mapping[str, Scale] = field(default_factory=dict)
 
     @property
     def owner(self) -> NDArray[np.int64]:
@@ -66,6 +72,11 @@ class Labelled:
         """Positions of the windows that an epoch sees; see `ser_toolkit.training.sampling.epoch_order`."""
         corpora = None if self.corpora is None else self.corpora[self.owner]
         return epoch_order(self.truth, sampling=config.sampling, seed=config.seed, epoch=epoch, corpora=corpora)
+
+    @property
+    def rated(self) -> NDArray[np.float32] | None:
+        """What a loss of dimensions takes: (n_windows, n_dimensions) on a scale of -1 to 1; None without dimensions."""
+        return None if self.ratings is None else to_unit(self.ratings[self.owner], list(self.scales.values()))
 
     @property
     def targets(self) -> NDArray[Any]:
@@ -118,11 +129,16 @@ def batch_of(
 def logits_of(
     network: nn.Module, specs: Mapping[str, FeatureSpec], data: Labelled, *, batch_size: int, device: torch.device
 ) -> NDArray[np.float32]:
-    """Logits of all windows in order, shape (n_windows, n_classes); the network is left in eval mode."""
+    """Outputs of all windows in order, (n_windows, n_classes + n_dimensions); the network is left in eval mode.
+
+    The outputs of all targets side by side: logits of the classes, then values of the dimensions, -1 to 1 and beyond.
+    """
     network.eval()
     parts = []
     with torch.inference_mode():
         for first in range(0, len(data.windows), batch_size):
             batch = batch_of(data, data.windows[first : first + batch_size], specs, device)
-            parts.append(next(iter(network(**batch).values())).float().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, len(data.labels)), dtype=np.float32)
+            outputs = [output.float().cpu().numpy() for output in network(**batch).values()]
+            parts.append(outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1))
+    width = len(data.labels) + len(data.scales)
+    return np.concatenate(parts) if parts else np.zeros((0, width), dtype=np.float32)

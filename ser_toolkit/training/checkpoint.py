@@ -52,11 +52,14 @@ class Classifier:
         Input name to statistics, in the order in which inputs are concatenated.
     n_classes : int
         Columns of the logits.
+    stored_types : tuple of str
+        Types of its plugin's own that the estimator may hold, see `ser_toolkit.interfaces.ClassicalModel`.
     """
 
     estimator: Any
     standardization: dict[str, Standardization]
     n_classes: int
+    stored_types: tuple[str, ...] = ()
 
     def flatten(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         """Standardize, flatten and concatenate features (batch, *shape) into float32 (batch, n)."""
@@ -104,7 +107,7 @@ def save_run(folder: Path, recipe: Recipe, weights: dict[str, torch.Tensor] | Cl
     if isinstance(weights, Classifier):
         from safetensors.numpy import save
 
-        atomic.write_bytes(folder / ESTIMATOR, stored_estimator.dump(weights.estimator))
+        atomic.write_bytes(folder / ESTIMATOR, stored_estimator.dump(weights.estimator, also=weights.stored_types))
         arrays = {
             f"{part}_{k}": getattr(s, part) for k, s in weights.standardization.items() for part in ("mean", "scale")
         }
@@ -240,13 +243,15 @@ def load_network(folder: Path, registry: Registry) -> tuple[Recipe, Standardized
     return recipe, network.eval()
 
 
-def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
-    """Estimator of a finished run; nothing but scikit-learn and numpy types is loaded.
+def load_classifier(folder: Path, registry: Registry | None = None) -> tuple[Recipe, Classifier]:
+    """Estimator of a finished run; nothing but types of scikit-learn, numpy and the model's own plugin is loaded.
 
     Parameters
     ----------
     folder : Path
         Run folder.
+    registry : Registry, optional
+        Where the model is looked up, for the types of its own; default: the installed plugins.
 
     Returns
     -------
@@ -259,6 +264,8 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
     ------
     ModelError
         If the files are missing, damaged, or hold types that are not trusted.
+    RecipeError
+        If the model has types of its own, and the installed plugin is of another version.
     """
     try:
         from safetensors import SafetensorError
@@ -267,8 +274,9 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
         raise MissingTierError("a classical model in a run folder", "train", error.name) from error
 
     recipe = read_recipe(folder)
+    own = _stored_types(recipe, registry)
     try:
-        estimator = stored_estimator.load((folder / ESTIMATOR).read_bytes())
+        estimator = stored_estimator.load((folder / ESTIMATOR).read_bytes(), also=own)
         arrays = load_file(folder / WEIGHTS)
         standardization = {
             key: Standardization(mean=arrays[f"mean_{key}"], scale=arrays[f"scale_{key}"]) for key in recipe.features
@@ -277,7 +285,22 @@ def load_classifier(folder: Path) -> tuple[Recipe, Classifier]:
         raise ModelError(f"{folder / ESTIMATOR}: {error}") from error
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: {ESTIMATOR} or {WEIGHTS} is missing or damaged: {error}") from error
-    return recipe, Classifier(estimator=estimator, standardization=standardization, n_classes=len(recipe.labels))
+    return recipe, Classifier(
+        estimator=estimator, standardization=standardization, n_classes=len(recipe.labels), stored_types=own
+    )
+
+
+def _stored_types(recipe: Recipe, registry: Registry | None) -> tuple[str, ...]:
+    """Types of its own that the installed model says it stores; none if it is not installed."""
+    from ser_toolkit.plugin_registry import default_registry
+
+    registry = registry or default_registry()
+    if recipe.model.name not in {c.name for c in registry.components("model")}:
+        return ()
+    types: tuple[str, ...] = tuple(getattr(registry.find("model", recipe.model.name).cls, "stored_types", ()))
+    if types:
+        resolve(registry, "model", recipe.model)
+    return types
 
 
 def is_classical(folder: Path) -> bool:

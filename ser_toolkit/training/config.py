@@ -25,6 +25,7 @@ from ser_toolkit.training.settings import (
     Settings,
     SplitConfig,
     Table,
+    TargetsConfig,
     TrainingConfig,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "CalibrationConfig",
     "DistillConfig",
     "SplitConfig",
+    "TargetsConfig",
     "TrainConfig",
     "TrainingConfig",
     "check_config",
@@ -53,6 +55,8 @@ class TrainConfig(BaseModel):
     ----------
     emotions : list of str or None
         Labels to keep, in the order of the network's outputs; None keeps all of the manifest, sorted.
+    targets : TargetsConfig or None
+        Dimensions to predict; None: emotions alone.
     sr : int
         Sample rate in Hz of all features.
     preprocess : list of dict
@@ -83,6 +87,7 @@ class TrainConfig(BaseModel):
         Annotated[list[Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]], Field(min_length=2)]
         | None
     ) = None
+    targets: TargetsConfig | None = None
     sr: Annotated[int, Field(ge=4000, le=192_000)] = 16_000
     preprocess: Annotated[list[Table], Field(max_length=8)] = []
     features: Annotated[dict[str, Table], Field(min_length=1, max_length=32)] = {
@@ -240,6 +245,9 @@ def _with_default_names(data: Mapping[str, Any]) -> dict[str, Any]:
     for key, name in (("model", "cnn-dnn"), ("loss", "focal")):
         if isinstance(named.get(key), Mapping):
             named[key] = {"name": name, **named[key]}
+    targets = named.get("targets")
+    if isinstance(targets, Mapping) and isinstance(targets.get("loss"), Mapping):
+        named["targets"] = {**targets, "loss": {"name": "mse", **targets["loss"]}}
     features = named.get("features")
     if isinstance(features, Mapping):
         defaults = {key: name for name, key in INPUT_NAMES.items()}
@@ -276,6 +284,7 @@ def _apply(data: dict[str, Any], text: str) -> None:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text!r}: {part!r} is a value, not a table")
-    if path[0] in ("model", "loss", "features") and path[-1] == "name" and table.get("name") != parsed:
+    renamed = path[0] in ("model", "loss", "features") or path[:2] == ["targets", "loss"]
+    if renamed and path[-1] == "name" and table.get("name") != parsed:
         table.clear()
     table[path[-1]] = parsed

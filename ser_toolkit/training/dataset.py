@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ser_toolkit.data.manifest import read_manifest
 from ser_toolkit.errors import ManifestError
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.training.audio_state import AudioState, check_audio, files_digest
+from ser_toolkit.training.ratings import ratings_of, scales_of
 from ser_toolkit.training.store import FeatureStore, build_store, open_store
 from ser_toolkit.training.teachers import read_teachers
 from ser_toolkit.training.teaching import with_teachers
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ser_toolkit.data.manifest import Manifest, Utterance
     from ser_toolkit.features import FeatureSet
     from ser_toolkit.plugin_registry import Registry
+    from ser_toolkit.recipe import Scale
     from ser_toolkit.training.config import TrainConfig
     from ser_toolkit.training.progress import Progress
 
@@ -48,36 +50,39 @@ class Dataset:
     labels : tuple of str
         Classes, in the order of the outputs.
     classes : ndarray of int64, shape (n_utterances,)
-        Class of each utterance.
+        Class of each utterance; 0 without labels.
+    scales : dict of str to Scale
+        Dimensions to be learnt, with the ranges of their scales; empty if only classes are.
     """
 
     manifest: Manifest
     utterances: tuple[Utterance, ...]
     labels: tuple[str, ...]
     classes: NDArray[np.int64]
+    scales: dict[str, Scale] = field(default_factory=dict)
 
     @classmethod
     def of(cls, manifest: Manifest, config: TrainConfig) -> Dataset:
-        """Choose the utterances whose label is to be learnt.
+        """Choose the utterances whose label is to be learnt, or, where no labels are, those that somebody rated.
 
         Parameters
         ----------
         manifest : Manifest
             All utterances.
         config : TrainConfig
-            ``emotions``: labels to keep, or None for all.
+            ``emotions``: labels to keep, or None for all; ``targets``.
 
         Returns
         -------
         Dataset
-            With at least two labels.
+            With at least two labels, or with none.
 
         Raises
         ------
         ManifestError
-            If a label does not occur, only one is left, or one cannot be stored.
+            If a label does not occur, only one is left, or one cannot be stored; or as `scales_of`.
         """
-        counts = Counter(u.emotion for u in manifest.utterances)
+        counts = Counter(u.emotion for u in manifest.utterances if u.emotion)
         if config.emotions is not None:
             missing = [e for e in config.emotions if e not in counts]
             if missing:
@@ -86,17 +91,33 @@ class Dataset:
                     + ", ".join(f"{label} ({n})" for label, n in sorted(counts.items()))
                 )
         labels = tuple(config.emotions or sorted(counts))
+        alone = config.targets is not None and not config.targets.emotions
+        every = alone and config.emotions is None
+        utterances = tuple(u for u in manifest.utterances if every or u.emotion in labels)
+        scales = scales_of(utterances, config.targets)
+        if alone:
+            rated = tuple(u for u in utterances if any(getattr(u, name) is not None for name in scales))
+            none = np.zeros(len(rated), dtype=np.int64)
+            return cls(manifest=manifest, utterances=rated, labels=(), classes=none, scales=scales)
         if len(labels) < 2:
-            raise ManifestError(f"training needs at least two emotions, the manifest has one: {labels[0]!r}")
+            has = f"one: {labels[0]!r}" if labels else "none (targets.emotions = false learns dimensions alone)"
+            raise ManifestError(f"training needs at least two emotions, the manifest has {has}")
         for label in labels:
             if len(label) > MAX_LABEL or not label.isprintable():
                 raise ManifestError(
                     f"the label {label[:60]!r} cannot be used: a label has at most {MAX_LABEL} characters and no "
                     "control characters or broken encoding"
                 )
-        utterances = tuple(u for u in manifest.utterances if u.emotion in labels)
         classes = np.array([labels.index(u.emotion) for u in utterances], dtype=np.int64)
-        return cls(manifest=manifest, utterances=utterances, labels=labels, classes=classes)
+        return cls(manifest=manifest, utterances=utterances, labels=labels, classes=classes, scales=scales)
+
+    def ratings(self) -> NDArray[np.float64]:
+        """Ratings in the units of the manifest, (n_utterances, n_dimensions); NaN where there is none."""
+        return ratings_of(self.utterances, tuple(self.scales))
+
+    def rated(self) -> dict[str, NDArray[np.float64]]:
+        """The same by dimension, (n_utterances,) each."""
+        return dict(zip(self.scales, self.ratings().T, strict=True))
 
     def corpora(self) -> NDArray[np.int64]:
         """Corpus of each utterance, (n_utterances,), as numbers from 0 in the order of the corpora's names."""
@@ -126,7 +147,7 @@ def read_dataset(
     Returns
     -------
     Dataset
-        With at least two labels.
+        As `Dataset.of`.
 
     Raises
     ------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 __all__ = ["Epoch"]
 
@@ -29,6 +31,9 @@ class Epoch:
     best : bool
         Whether its weights were kept, until those of a later one: the best so far by what ``training.select``
         names, or the last of all.
+    dimensions : dict of str to float
+        ``dev_ccc_<dimension>`` and ``dev_rmse_<dimension>`` per utterance; empty without dimensions. Without emotions
+        WA and UA are NaN.
     """
 
     epoch: int
@@ -41,9 +46,30 @@ class Epoch:
     lr: float
     seconds: float
     best: bool
+    dimensions: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def dev_score(self) -> float:
+        """What ``select = "ua"`` goes by: UA per utterance; without emotions the mean CCC of the dimensions."""
+        if not math.isnan(self.dev_ua):
+            return self.dev_ua
+        found = [v for k, v in self.dimensions.items() if k.startswith("dev_ccc_") and not math.isnan(v)]
+        return sum(found) / len(found) if found else -math.inf
+
+    def to_row(self) -> dict[str, Any]:
+        """As columns of the file, those of dimensions at the end."""
+        row: dict[str, Any] = asdict(self)
+        del row["dimensions"]
+        return row | self.dimensions
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> Epoch:
         """Read a row of the file."""
+        own = {f.name for f in fields(cls)}
         numbers = {k: float(v) for k, v in row.items() if k not in ("epoch", "best")}
-        return cls(epoch=int(row["epoch"]), best=row["best"] == "True", **numbers)
+        return cls(
+            epoch=int(row["epoch"]),
+            best=row["best"] == "True",
+            dimensions={k: v for k, v in numbers.items() if k not in own},
+            **{k: v for k, v in numbers.items() if k in own},
+        )

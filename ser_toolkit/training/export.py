@@ -44,7 +44,7 @@ class Export:
     batches : tuple of int
         Batch sizes that it was run with.
     difference : float
-        Largest absolute difference of a probability.
+        Largest absolute difference of a probability, or of a dimension's value as a share of its scale.
     """
 
     path: Path
@@ -93,17 +93,17 @@ def export(run_dir: str | Path, output: str | Path, *, registry: Registry | None
     if checkpoint.is_classical(run_dir):
         from ser_toolkit.training.export_classical import convert, probabilities
 
-        recipe, classifier = checkpoint.load_classifier(run_dir)
+        recipe, classifier = checkpoint.load_classifier(run_dir, registry)
         features = checkpoint.read_samples(run_dir)
         proto = convert(classifier, recipe, checkpoint.specs_of(recipe, registry))
         expected = probabilities(classifier, recipe, features)
     else:
-        from ser_toolkit.training.export_network import convert_network, network_probabilities
+        from ser_toolkit.training.export_network import convert_network, network_outputs
 
         recipe, network = checkpoint.load_network(run_dir, registry)
         features = checkpoint.read_samples(run_dir)
         proto = convert_network(network, recipe, features)
-        expected = network_probabilities(network, recipe, features)
+        expected = network_outputs(network, recipe, features)
     clean(proto)
     onnx.helper.set_model_props(proto, {METADATA_KEY: recipe.to_json()})
     with atomic.replacing(output) as temporary:
@@ -129,14 +129,18 @@ def _compare(
     n = len(expected)
     batches = tuple(dict.fromkeys(min(b, n) for b in (1, 3, n)))
     worst = 0.0
+    width = np.array([1.0] * len(recipe.labels) + [scale.high - scale.low for scale in recipe.scales])
     for size in batches:
         for first in range(0, n, size):
             part = {key: values[first : first + size] for key, values in features.items()}
-            got = session.run(recipe.targets[0].name, part)
-            worst = max(worst, float(np.abs(got - expected[first : first + size]).max()))
+            got = session.run(recipe.outputs, part)
+            worst = max(worst, float((np.abs(got - expected[first : first + size]) / width).max()))
     if not worst <= TOLERANCE:
+        what = " and ".join(
+            text for text, there in (("probabilities", recipe.labels), ("values", recipe.dimensions)) if there
+        )
         raise ModelError(
-            f"the exported graph gives other probabilities than the trained model: they differ by up to {worst:.2g} on "
+            f"the exported graph gives other {what} than the trained model: they differ by up to {worst:.2g} on "
             f"{n} windows of real recordings (allowed: {TOLERANCE:g}). Nothing was written"
         )
     return worst, batches

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "probabilities"]
 
-_CAN = "Support vector machines, random forests, logistic regression and k-NN with uniform weights can be exported"
+_CAN = (
+    "Support vector machines, decision trees, forests, logistic regression and k-NN with uniform weights can be "
+    "exported; others are used from their run folder: ser-toolkit analyze --model RUN_DIR"
+)
 
 _OPSET = 18
 _IR_VERSION = 10

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX graph: standardization, network, softmax, temperature."""
+"""A trained network as an ONNX graph: standardization, network, softmax and temperature, scales of dimensions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ser_toolkit.errors import ModelError
 from ser_toolkit.training.export import calibrated, temperature_of
+from ser_toolkit.training.ratings import from_unit
 
 if TYPE_CHECKING:
     import onnx
@@ -22,22 +23,30 @@ if TYPE_CHECKING:
     from ser_toolkit.recipe import Recipe
     from ser_toolkit.training.network import StandardizedNetwork
 
-__all__ = ["convert_network", "network_probabilities"]
+__all__ = ["convert_network", "network_outputs"]
 
 
 class _Calibrated(nn.Module):
-    """Positional inputs, probabilities out: what is exported."""
+    """Positional inputs, probabilities and values out: what is exported."""
 
-    def __init__(self, network: StandardizedNetwork, temperature: float, target: str) -> None:
+    def __init__(self, network: StandardizedNetwork, recipe: Recipe) -> None:
         super().__init__()
         self.network = network
         self.names = network.input_names()
-        self.temperature = temperature
-        self.target = target
+        self.temperature = temperature_of(recipe)
+        self.targets = tuple((target.name, target.kind) for target in recipe.targets)
+        self.register_buffer("scale_centre", torch.tensor([scale.centre for scale in recipe.scales]), persistent=False)
+        self.register_buffer("scale_half", torch.tensor([scale.half for scale in recipe.scales]), persistent=False)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        logits = self.network(**dict(zip(self.names, inputs, strict=True)))[self.target]  # (B, n_classes)
-        return torch.softmax(logits / self.temperature, dim=-1)
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        outputs = self.network(**dict(zip(self.names, inputs, strict=True)))  # (B, n_classes), (B, n_dimensions)
+        found = tuple(self._in_units(outputs[name], kind) for name, kind in self.targets)
+        return found if len(found) > 1 else found[0]
+
+    def _in_units(self, output: Tensor, kind: str) -> Tensor:
+        if kind == "class":
+            return torch.softmax(output / self.temperature, dim=-1)
+        return self.get_buffer("scale_centre") + self.get_buffer("scale_half") * output.clamp(-1.0, 1.0)
 
 
 def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict[str, NDArray[Any]]) -> onnx.ModelProto:
@@ -48,22 +57,21 @@ def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict
     network : StandardizedNetwork
         In eval mode, on CPU.
     recipe : Recipe
-        Names of inputs and output, and the temperature.
+        Names of inputs and outputs, the temperature, and the scales of dimensions.
     features : dict of str to ndarray
         A batch of real features, at least one window, to trace with.
 
     Returns
     -------
     onnx.ModelProto
-        One output, named as the target: probabilities (batch, n_labels).
+        An output for each target, of its name: probabilities (batch, n_labels), values (batch, n_dimensions).
 
     Raises
     ------
     ModelError
-        If torch cannot express the network in ONNX.
+        If torch cannot express the network in ONNX, or only for one size of an axis that varies.
     """
-    target = recipe.targets[0].name
-    wrapped = _Calibrated(network, temperature_of(recipe), target).eval()
+    wrapped = _Calibrated(network, recipe).eval()
     names = wrapped.names
     # a traced size of 1 would be taken for a constant
     arrays = [features[n] if len(features[n]) > 1 else np.repeat(features[n], 2, axis=0) for n in names]
@@ -82,7 +90,7 @@ def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict
                 wrapped,
                 tuple(torch.from_numpy(a) for a in arrays),
                 input_names=names,
-                output_names=[target],
+                output_names=list(recipe.outputs),
                 dynamo=True,
                 external_data=False,
                 dynamic_shapes=(tuple(shapes),),
@@ -94,16 +102,33 @@ def convert_network(network: StandardizedNetwork, recipe: Recipe, features: dict
         ) from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    for value, name, free in zip(proto.graph.input, names, shapes, strict=True):
+        dims = value.type.tensor_type.shape.dim
+        fixed = [axis for axis in free if not dims[axis].dim_param]
+        if fixed:
+            raise ModelError(
+                f"the graph of model {recipe.model.name!r} takes only {dims[fixed[0]].dim_value} along axis {fixed[0]} "
+                f"of {name!r}, which varies: torch took it for a constant. The forward of the network must not loop or "
+                "branch on it, nor add or multiply by a tensor of one size"
+            )
     return proto
 
 
-def network_probabilities(
+def network_outputs(
     network: StandardizedNetwork, recipe: Recipe, features: dict[str, NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """Calibrated probabilities by torch, float64 (n, n_labels)."""
+    """Calibrated probabilities and values of dimensions by torch, float64 (n, n_labels + n_dimensions)."""
     with torch.inference_mode():
-        logits = network(**{n: torch.from_numpy(features[n]) for n in network.input_names()})[recipe.targets[0].name]
-    return calibrated(logits.numpy(), recipe)
+        outputs = network(**{n: torch.from_numpy(features[n]) for n in network.input_names()})
+    return np.concatenate(
+        [
+            calibrated(outputs[t.name].numpy(), recipe)
+            if t.kind == "class"
+            else from_unit(outputs[t.name].numpy(), t.scales)
+            for t in recipe.targets
+        ],
+        axis=1,
+    )
 
 
 @contextlib.contextmanager

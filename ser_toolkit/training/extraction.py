@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,8 +15,11 @@ from ser_toolkit.data.cache_entry import is_there, read_entry
 from ser_toolkit.data.cache_key import FINGERPRINT, CacheKeys, content_hash, samples_hash
 from ser_toolkit.data.fingerprint import fingerprint
 from ser_toolkit.errors import ComponentError, ConfigError, SerToolkitError
+from ser_toolkit.manifest_features import cells_of, of_utterance
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from ser_toolkit.data.manifest import Utterance
@@ -123,7 +127,7 @@ class Extraction:
             fresh: set[Piece] = set()
             for copy in range(job.copies + 1):
                 try:
-                    found, computed = self._copy(y, number, samples, copy)
+                    found, computed = self._copy(utterance, y, number, samples, copy)
                 except (ComponentError, ConfigError):
                     raise
                 except SerToolkitError:
@@ -143,11 +147,11 @@ class Extraction:
         )
 
     def _copy(
-        self, y: NDArray[np.float32], number: int, samples: bytes, copy: int
+        self, utterance: Utterance, y: NDArray[np.float32], number: int, samples: bytes, copy: int
     ) -> tuple[dict[Piece, list[NDArray[Any]]], set[Piece]]:
         """Pieces of one copy, and those of them that were computed."""
         wanted = self._pieces(copy)
-        found = self._cached(wanted, samples)
+        found = self._cached(utterance, wanted, samples)
         missing = [key for _, key in wanted if (copy, key) not in found]
         if not missing:
             return found, set()
@@ -155,9 +159,10 @@ class Extraction:
             y = self.augmentation(y, self.features.sr, recording=number, copy=copy)
         if FINGERPRINT in missing:
             found[copy, FINGERPRINT] = [fingerprint(y, self.features.sr)]
-        extractors = {k: e for k, e in self.features.extractors.items() if k in missing}
+        features = of_utterance(self.features, utterance)
+        extractors = {k: e for k, e in features.extractors.items() if k in missing}
         rows: dict[str, list[NDArray[np.float32]]] = {key: [] for key in extractors}
-        for block in replace(self.features, extractors=extractors).blocks(y):
+        for block in replace(features, extractors=extractors).blocks(y):
             for key, values in block.features.items():
                 rows[key] += values
         found |= {(copy, key): values for key, values in rows.items()}
@@ -167,10 +172,16 @@ class Extraction:
         keys = list(self.features.extractors)
         return [(copy, key) for key in (keys if copy else [FINGERPRINT, *keys])]
 
-    def _cached(self, wanted: Sequence[Piece], samples: bytes) -> dict[Piece, list[NDArray[Any]]]:
+    def entry(self, keys: CacheKeys, utterance: Utterance, key: str, samples: bytes, *, copy: int) -> Path:
+        """Where a cache keeps a piece; what a column of the manifest says is part of its name."""
+        cell = cells_of(self.features, utterance).get(key)
+        said = b"" if cell is None else hashlib.sha256(cell.encode()).digest()
+        return keys.path(key, samples + said, copy=copy)
+
+    def _cached(self, utterance: Utterance, wanted: Sequence[Piece], samples: bytes) -> dict[Piece, list[NDArray[Any]]]:
         if self.keys is None:
             return {}
-        paths = {(copy, key): self.keys.path(key, samples, copy=copy) for copy, key in wanted}
+        paths = {(copy, key): self.entry(self.keys, utterance, key, samples, copy=copy) for copy, key in wanted}
         read = {piece: read_entry(path) for piece, path in paths.items()}
         return {piece: arrays for piece, arrays in read.items() if arrays is not None}
 
@@ -186,13 +197,13 @@ class Extraction:
         if known is None:
             return None
         pieces = [piece for copy in range(job.copies + 1) for piece in self._pieces(copy)]
-        there = all(is_there(keys.path(key, known.samples, copy=copy)) for copy, key in pieces)
+        there = all(is_there(self.entry(keys, u, key, known.samples, copy=copy)) for copy, key in pieces)
         return known if there else None
 
     def load(self, job: Job, known: Known) -> Extracted | None:
         """What the cache holds of an utterance; None if some of it is damaged or has gone."""
         wanted = [piece for copy in range(job.copies + 1) for piece in self._pieces(copy)]
-        pieces = self._cached(wanted, known.samples)
+        pieces = self._cached(job.utterance, wanted, known.samples)
         return Extracted(pieces=pieces, recording=known.recording) if len(pieces) == len(wanted) else None
 
 

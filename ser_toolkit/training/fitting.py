@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import importlib.util
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ import numpy as np
 
 from ser_toolkit.errors import ConfigError, DeviceError, MissingTierError
 from ser_toolkit.training.checkpoint import Classifier
+from ser_toolkit.training.grid_search import fit_by_speaker, groups_of
+from ser_toolkit.training.ratings import in_units
 from ser_toolkit.training.standardize import fit_standardization
 from ser_toolkit.training.teaching import teach, with_teachers
 
@@ -105,6 +109,7 @@ def fit_network(
     *,
     votes: NDArray[np.float64] | None = None,
     corpora: NDArray[np.int64] | None = None,
+    ratings: NDArray[np.float64] | None = None,
     teachers: Sequence[Teacher] = (),
     logs: Path | None = None,
 ) -> tuple[dict[str, Any], Logits, tuple[Epoch, ...]]:
@@ -123,6 +128,8 @@ def fit_network(
         Shares of the raters' votes, which are learnt in place of the class; rows sum to 1, or are NaN: the class.
     corpora : ndarray of int64, shape (n_utterances,), optional
         Corpus of every utterance, for ``sampling = "corpus-balanced"``; default: all of one.
+    ratings : ndarray of float64, shape (n_utterances, n_dimensions), optional
+        What is learnt of the plan's dimensions, in the units of the manifest; NaN where nobody rated.
     teachers : sequence of Teacher, optional
         Finished models to learn from, as ``config.distill`` says.
     logs : Path, optional
@@ -133,7 +140,8 @@ def fit_network(
     state : dict of Tensor
         Weights of the epoch that ``training.select`` names.
     logits : dict
-        Of the windows of each held-out part, in order; altered copies are not among them.
+        Of the windows of each held-out part, in order; altered copies are not among them. (n_windows, n_labels); of a
+        plan with dimensions, their values follow in columns of their own, in the units of the manifest.
     epochs : tuple of Epoch
         All epochs.
 
@@ -155,7 +163,8 @@ def fit_network(
     from ser_toolkit.training.loop import fit
     from ser_toolkit.training.network import StandardizedNetwork
 
-    training, labels = config.training, plan.target.labels
+    training, labels, regression = config.training, plan.target.labels, plan.regression
+    scales = regression.by_name if regression else {}
     if votes is not None:
         _check_votes(votes, len(classes), labels)
     data = {
@@ -166,13 +175,15 @@ def fit_network(
             labels=labels,
             votes=votes,
             corpora=corpora,
+            ratings=ratings,
+            scales=scales,
         )
         for part in parts.counts()
     }
     specs = plan.features.specs()
     torch.manual_seed(training.seed)
     network = StandardizedNetwork(
-        plan.model.build(specs, [plan.target]),
+        plan.model.build(specs, plan.targets),
         specs,
         fit_standardization(store, store.windows_of(parts.indices("train")), specs),
     )
@@ -201,11 +212,12 @@ def fit_network(
 
             fitted = fit(
                 network,
-                plan.loss.build(plan.target, np.bincount(shown, minlength=len(labels)).tolist()),
+                plan.loss.build(plan.target, np.bincount(shown, minlength=len(labels)).tolist()) if plan.loss else None,
                 data["train"],
                 data["dev"],
                 training,
                 accelerator,
+                **(regression.loss_of(data["train"].rated) if regression else {}),
                 augment=config.augment,
                 distillation=distillation,
                 checkpoint=checkpoint,
@@ -216,7 +228,10 @@ def fit_network(
         network.to(accelerator.device)
         held_out: tuple[Part, ...] = ("dev", "test")
         logits: Logits = {
-            p: logits_of(network, specs, data[p], batch_size=training.batch_size, device=accelerator.device)
+            p: in_units(
+                logits_of(network, specs, data[p], batch_size=training.batch_size, device=accelerator.device),
+                list(scales.values()),
+            )
             for p in held_out
             if p in data
         }
@@ -250,18 +265,17 @@ def _tracked(accelerator: Accelerator, logs: Path) -> Iterator[Callable[[Epoch],
     accelerator.init_trackers(logs.name, init_kwargs={"tensorboard": {"purge_step": 0}})
 
     def log(row: Epoch) -> None:
-        accelerator.log(
-            {
-                "loss/train": row.train_loss,
-                "loss/dev": row.dev_loss,
-                "UA/dev": row.dev_ua,
-                "WA/dev": row.dev_wa,
-                "UA/dev windows": row.dev_window_ua,
-                "WA/dev windows": row.dev_window_wa,
-                "learning rate": row.lr,
-            },
-            step=row.epoch,
-        )
+        scores = {
+            "loss/train": row.train_loss,
+            "loss/dev": row.dev_loss,
+            "UA/dev": row.dev_ua,
+            "WA/dev": row.dev_wa,
+            "UA/dev windows": row.dev_window_ua,
+            "WA/dev windows": row.dev_window_wa,
+            "learning rate": row.lr,
+            **row.dimensions,
+        }
+        accelerator.log({name: value for name, value in scores.items() if not math.isnan(value)}, step=row.epoch)
 
     try:
         yield log
@@ -273,9 +287,18 @@ def _tracked(accelerator: Accelerator, logs: Path) -> Iterator[Callable[[Epoch],
 
 
 def fit_classical(
-    plan: Plan, store: FeatureStore, parts: Split, classes: NDArray[np.int64], config: TrainConfig
+    plan: Plan,
+    store: FeatureStore,
+    parts: Split,
+    classes: NDArray[np.int64],
+    config: TrainConfig,
+    *,
+    speakers: Sequence[str | None] | None = None,
 ) -> tuple[Classifier, Logits, tuple[Epoch, ...]]:
-    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no votes and no epochs."""
+    """Fit a scikit-learn estimator; takes and gives what `fit_network` does, with no votes and no epochs.
+
+    `speakers`, of every utterance, are kept whole where the estimator chooses settings by cross-validation.
+    """
     specs = plan.features.specs()
     if varying := [key for key, spec in specs.items() if spec.varies]:
         raise ConfigError(
@@ -286,13 +309,18 @@ def fit_classical(
         estimator=plan.model.estimator(specs, plan.target, seed=config.training.seed),
         standardization=fit_standardization(store, store.windows_of(parts.indices("train")), specs),
         n_classes=len(plan.target.labels),
+        stored_types=tuple(getattr(plan.model, "stored_types", ())),
     )
 
     def flat(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return classifier.flatten({key: np.stack([store.get(key, int(w)) for w in rows]) for key in specs})
 
     try:
-        classifier.estimator.fit(flat(windows["train"]), classes[store.owner[windows["train"]]])
+        owner = store.owner[windows["train"]]
+        fitted = fit_by_speaker(
+            classifier.estimator, flat(windows["train"]), classes[owner], groups=groups_of(owner, speakers)
+        )
+        classifier = dataclasses.replace(classifier, estimator=fitted)
         logits: Logits = {
             p: classifier.logits(flat(rows)) if len(rows) else np.zeros((0, classifier.n_classes))
             for p, rows in windows.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ser_toolkit.training.calibration import calibrate
 from ser_toolkit.training.fitting import fit_classical, fit_network
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from accelerate import Accelerator
@@ -43,26 +43,45 @@ class FittedFold:
         Part to logits of its windows in the order of the store, (n_windows, n_labels); development and test.
     epochs : tuple of Epoch
         Empty for a classical model.
-    calibration : Calibration
-        Fitted on the development part.
+    calibration : Calibration or None
+        Fitted on the development part; None without classes.
     teachers : tuple of Teacher
         Those that it was learnt from.
+    values : dict
+        Part to values of the dimensions of its windows, (n_windows, n_dimensions), in the units of the manifest.
     """
 
     weights: Any
     logits: dict[Part, NDArray[np.floating[Any]]]
     epochs: tuple[Epoch, ...]
-    calibration: Calibration
+    calibration: Calibration | None
     teachers: tuple[Teacher, ...] = ()
+    values: dict[Part, NDArray[np.floating[Any]]] = field(default_factory=dict)
 
 
-def check_fold(store: FeatureStore, parts: Split, classes: NDArray[np.int64], labels: Sequence[str]) -> None:
+def check_fold(
+    store: FeatureStore,
+    parts: Split,
+    classes: NDArray[np.int64],
+    labels: Sequence[str],
+    ratings: Mapping[str, NDArray[np.float64]] | None = None,
+) -> None:
     """Refuse a split of which too little is left after extraction.
+
+    Parameters
+    ----------
+    store, parts : FeatureStore, Split
+        What was extracted, and where each utterance is.
+    classes, labels : ndarray of int64, sequence of str
+        Class of each utterance, and names of the classes.
+    ratings : mapping of str to ndarray, optional
+        Dimension to ratings of the utterances, NaN where there is none.
 
     Raises
     ------
     SplitError
-        If a label has no training window, or there is no development window.
+        If a label has no training window, a dimension fewer than two rated recordings in the training or, without
+        labels, in the development part, or there is no development window.
     """
     seen = set(classes[store.owner[store.windows_of(parts.indices("train"))]].tolist())
     absent = [label for i, label in enumerate(labels) if i not in seen]
@@ -72,6 +91,13 @@ def check_fold(store: FeatureStore, parts: Split, classes: NDArray[np.int64], la
         )
     if not len(store.windows_of(parts.indices("dev"))):
         raise SplitError("no development window is left: recordings too short for the segments, or unusable")
+    for name, values in (ratings or {}).items():
+        needed: tuple[Part, ...] = ("train",) if labels else ("train", "dev")
+        for part in needed:
+            there = np.unique(store.owner[store.windows_of(parts.indices(part))])
+            if (~np.isnan(values[there])).sum() < 2:
+                what = "training" if part == "train" else "development"
+                raise SplitError(f"fewer than two {what} recordings with a rating of {name} are left")
 
 
 def fit_fold(
@@ -115,14 +141,15 @@ def fit_fold(
     ConfigError
         See `teachers_of`.
     """
-    check_fold(store, parts, data.classes, data.labels)
+    check_fold(store, parts, data.classes, data.labels, data.rated() if plan.regression else None)
     teachers = teachers_of(plan, store, parts, data)
     weights: Any
     if accelerator is None:
-        weights, logits, epochs = fit_classical(plan, store, parts, data.classes, config)
+        speakers = [u.speaker for u in data.utterances]
+        weights, outputs, epochs = fit_classical(plan, store, parts, data.classes, config, speakers=speakers)
     else:
-        votes = data.votes() if config.training.soft_labels else None
-        weights, logits, epochs = fit_network(
+        votes = data.votes() if config.training.soft_labels and data.labels else None
+        weights, outputs, epochs = fit_network(
             plan,
             store,
             parts,
@@ -133,19 +160,28 @@ def fit_fold(
             progress,
             votes=votes,
             corpora=data.corpora(),
+            ratings=data.ratings() if plan.regression else None,
             teachers=teachers,
             logs=logs,
         )
-    owner = store.owner[store.windows_of(parts.indices("dev"))]
-    calibration = calibrate(
-        logits["dev"],
-        owner,
-        data.classes,
-        labels=data.labels,
-        config=config.calibration,
-        fitted_on="development speakers",
+    n_labels, calibration = len(data.labels), None
+    if data.labels:
+        calibration = calibrate(
+            outputs["dev"][:, :n_labels],
+            store.owner[store.windows_of(parts.indices("dev"))],
+            data.classes,
+            labels=data.labels,
+            config=config.calibration,
+            fitted_on="development speakers",
+        )
+    return FittedFold(
+        weights=weights,
+        logits={part: both[:, :n_labels] for part, both in outputs.items()},
+        epochs=epochs,
+        calibration=calibration,
+        teachers=teachers,
+        values={part: both[:, n_labels:] for part, both in outputs.items()} if plan.regression else {},
     )
-    return FittedFold(weights=weights, logits=logits, epochs=epochs, calibration=calibration, teachers=teachers)
 
 
 def teachers_of(plan: Plan, store: FeatureStore, parts: Split, data: Dataset) -> tuple[Teacher, ...]:

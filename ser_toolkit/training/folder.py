@@ -56,7 +56,13 @@ def state_of(config: TrainConfig, data: Dataset, recipe: Recipe) -> dict[str, An
     dict
         Plain JSON values; the keys are words for messages.
     """
-    order = json.dumps([[u.key, u.start_s, u.end_s, u.emotion, u.speaker] for u in data.utterances])
+    read = sorted({str(e.config["column"]) for e in recipe.features.values() if "column" in e.config})
+    order = json.dumps(
+        [
+            [u.key, u.start_s, u.end_s, u.emotion, u.speaker, *(u.columns.get(name) for name in read)]
+            for u in data.utterances
+        ]
+    )
     return {
         "manifest_sha256": data.manifest.sha256,
         "order of the recordings": hashlib.sha256(order.encode()).hexdigest(),

@@ -38,20 +38,26 @@ class Lessons:
         What is done to each batch.
     distillation : Distillation or None
         What teachers say.
+    ratings : Tensor or None
+        float32 (n_windows, n_dimensions), NaN where there is none; None without dimensions.
     """
 
     data: Labelled
     labels: Tensor
     altered: Alterations
     distillation: Distillation | None
+    ratings: Tensor | None = None
 
     @classmethod
     def of(cls, data: Labelled, altered: Alterations, distillation: Distillation | None) -> Lessons:
         """Put the targets of some windows into the form that is needed."""
         labels = torch.from_numpy(data.targets)
         if altered.mix and labels.ndim == 1:
-            labels = nn.functional.one_hot(labels, len(data.labels)).float()
-        return cls(data=data, labels=labels, altered=altered, distillation=distillation)
+            some = bool(data.labels)
+            labels = nn.functional.one_hot(labels, len(data.labels)).float() if some else torch.zeros(len(labels), 0)
+        rated = data.rated
+        ratings = None if rated is None else torch.from_numpy(rated)
+        return cls(data=data, labels=labels, altered=altered, distillation=distillation, ratings=ratings)
 
     def batch(
         self,
@@ -64,7 +70,7 @@ class Lessons:
         rows: NDArray[np.int64],
         n_rows: int,
         rank: int,
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor | None, Tensor | None]:
         """One step.
 
         Parameters
@@ -90,15 +96,21 @@ class Lessons:
             As the loss takes them.
         taught : Tensor or None
             (batch, n_classes), what teachers say; None without.
+        rated : Tensor or None
+            (batch, n_dimensions), ratings; None without. A window mixed with one that nobody rated has none.
         """
         where = {"epoch": epoch, "step": step, "rows": rows, "n_rows": n_rows}
         alter = [functools.partial(change, **where) for change in self.altered.changes]
         batch = batch_of(self.data, self.data.windows[mine], specs, device, alter=alter)
         labels = self.labels[mine].to(device)
         taught = self.distillation.probabilities[mine].to(device) if self.distillation else None
+        rated = None if self.ratings is None else self.ratings[mine].to(device)
         if self.altered.mix is None:
-            return batch, labels, taught
-        n = labels.shape[1]
-        both = labels if taught is None else torch.cat([labels, taught], dim=1)
-        batch, both = self.altered.mix(batch, both, epoch=epoch, step=step, rank=rank)
-        return batch, both[:, :n], None if taught is None else both[:, n:]
+            return batch, labels, taught, rated
+        given = [part for part in (labels, taught, rated) if part is not None]
+        mixed = torch.cat(given, dim=1) if len(given) > 1 else labels
+        batch, mixed = self.altered.mix(batch, mixed, epoch=epoch, step=step, rank=rank)
+        parts = list(torch.split(mixed, [part.shape[1] for part in given], dim=1))
+        labels = parts.pop(0)
+        taught = None if taught is None else parts.pop(0)
+        return batch, labels, taught, None if rated is None else parts.pop(0)

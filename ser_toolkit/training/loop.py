@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from ser_toolkit.data import atomic
 from ser_toolkit.errors import SplitError
+from ser_toolkit.training.agreement import agreements
 from ser_toolkit.training.alterations import Alterations, alterations_of
 from ser_toolkit.training.averaging import WeightAverage, average_of
 from ser_toolkit.training.batches import Labelled, logits_of
@@ -24,11 +26,14 @@ from ser_toolkit.training.epochs import Epoch
 from ser_toolkit.training.lessons import Lessons
 from ser_toolkit.training.metrics import aggregate, score, softmax
 from ser_toolkit.training.network import StandardizedNetwork
+from ser_toolkit.training.objective import Objective
+from ser_toolkit.training.ratings import from_unit
 from ser_toolkit.training.schedule import learning_rate
 from ser_toolkit.training.selection import is_best, is_finished
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from numpy.typing import NDArray
 
     from ser_toolkit.training.config import AugmentConfig, TrainingConfig
     from ser_toolkit.training.distillation import Distillation
@@ -51,12 +56,14 @@ class Fit:
 
 def fit(
     network: StandardizedNetwork,
-    loss: nn.Module,
+    loss: nn.Module | None,
     train: Labelled,
     dev: Labelled,
     config: TrainingConfig,
     accelerator: Accelerator,
     *,
+    rated_loss: nn.Module | None = None,
+    rated_weight: float = 1.0,
     augment: AugmentConfig | None = None,
     distillation: Distillation | None = None,
     checkpoint: Path,
@@ -72,14 +79,18 @@ def fit(
     ----------
     network : StandardizedNetwork
         Initialised.
-    loss : torch.nn.Module
-        Takes (logits, classes or shares of votes).
+    loss : torch.nn.Module or None
+        Takes (logits, classes or shares of votes); None without classes.
     train, dev : Labelled
         Windows to learn from, and to choose the epoch on.
     config : TrainingConfig
         Optimisation.
     accelerator : accelerate.Accelerator
         Device, precision, processes.
+    rated_loss : torch.nn.Module, optional
+        Takes (values, ratings); default: there are no dimensions.
+    rated_weight : float, optional
+        Of the latter in the sum of both.
     augment : AugmentConfig, optional
         What is done to training batches on the fly.
     distillation : Distillation, optional
@@ -108,7 +119,7 @@ def fit(
     # accelerate patches the network's own forward for mixed precision; undone, so that logits after training are in
     # float32, as the export is. Epochs have their autocast below, and the loss none.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
-    loss.to(accelerator.device)
+    objective = Objective(loss, rated_loss, weight=rated_weight).to(accelerator.device)
     if accelerator.scaler is not None:  # the accelerator may have trained another network before
         accelerator.scaler.load_state_dict(torch.amp.GradScaler().state_dict())
     # a last batch too small for batch normalization is left out; another order brings its windows in next time
@@ -139,22 +150,27 @@ def fit(
             break
         began = time.perf_counter()
         train_loss, lr = _train_epoch(
-            prepared, network, optimizer, loss, train, config, accelerator, lessons, average, epochs, steps, on_step
+            prepared,
+            network,
+            optimizer,
+            objective,
+            train,
+            config,
+            accelerator,
+            lessons,
+            average,
+            epochs,
+            steps,
+            on_step,
         )
         shared: list[Epoch | None] = [None]
         if accelerator.is_main_process:
             with average.shown() if average else contextlib.nullcontext():
-                scores = _evaluate(network, loss, dev, config, accelerator)
-            shared = [
-                Epoch(
-                    epoch=number,
-                    train_loss=train_loss,
-                    **scores,
-                    lr=lr,
-                    seconds=time.perf_counter() - began,
-                    best=is_best(config, epochs, epoch=number, ua=scores["dev_ua"], loss=scores["dev_loss"]),
-                )
-            ]
+                scores = _evaluate(network, objective, dev, config, accelerator)
+            seconds = time.perf_counter() - began
+            row = Epoch(epoch=number, train_loss=train_loss, **scores, lr=lr, seconds=seconds, best=False)
+            best = is_best(config, epochs, epoch=number, ua=row.dev_score, loss=row.dev_loss)
+            shared = [replace(row, best=best)]
         broadcast_object_list(shared)
         assert shared[0] is not None
         epoch = shared[0]
@@ -182,7 +198,7 @@ def _train_epoch(
     prepared: nn.Module,
     network: StandardizedNetwork,
     optimizer: Any,
-    loss: nn.Module,
+    objective: Objective,
     train: Labelled,
     config: TrainingConfig,
     accelerator: Accelerator,
@@ -203,17 +219,15 @@ def _train_epoch(
         part = order[step * step_size : (step + 1) * step_size]
         rows = np.arange(rank, len(part) - len(part) % world, world)
         mine = part[rows]
-        batch, wanted, taught = lessons.batch(
+        batch, wanted, taught, rated = lessons.batch(
             mine, network.specs, accelerator.device, epoch=number, step=step, rows=rows, n_rows=len(part), rank=rank
         )
         lr = learning_rate(config, past, step=step, steps=steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
         with accelerator.autocast():
-            logits = next(iter(prepared(**batch).values()))
-        value = loss(logits, wanted)
-        if lessons.distillation and taught is not None:
-            value = lessons.distillation.mixed(value, logits, taught)
+            outputs = prepared(**batch)
+        value = objective(outputs, wanted, rated, taught, lessons.distillation)
         accelerator.backward(value)
         if config.clip_norm:
             accelerator.clip_grad_norm_(prepared.parameters(), config.clip_norm)
@@ -231,27 +245,44 @@ def _train_epoch(
 
 
 def _evaluate(
-    network: StandardizedNetwork, loss: nn.Module, dev: Labelled, config: TrainingConfig, accelerator: Accelerator
-) -> dict[str, float]:
+    network: StandardizedNetwork, objective: Objective, dev: Labelled, config: TrainingConfig, accelerator: Accelerator
+) -> dict[str, Any]:
     """Loss per window, and scores at both levels, of the development part: fields of `Epoch`."""
     with accelerator.autocast():
-        logits = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
+        outputs = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
+    logits, values = np.split(outputs, [len(dev.labels)], axis=1)
+    parts = {"classes": logits, "dimensions": values} if dev.labels else {"dimensions": values}
+    rated = dev.rated
     with torch.inference_mode():
         dev_loss = float(
-            loss(
-                torch.from_numpy(logits).to(accelerator.device),
+            objective(
+                {name: torch.from_numpy(part).to(accelerator.device) for name, part in parts.items()},
                 torch.from_numpy(dev.targets).to(accelerator.device),
+                None if rated is None else torch.from_numpy(rated).to(accelerator.device),
             )
         )
+    owners, owner = np.unique(dev.owner, return_inverse=True)
+    found = {"dev_loss": dev_loss, "dimensions": _dimension_scores(values, dev, owners, owner)}
+    if not dev.labels:
+        return found | dict.fromkeys(("dev_wa", "dev_ua", "dev_window_wa", "dev_window_ua"), math.nan)
     probabilities = softmax(logits)
     window = score(dev.truth, probabilities.argmax(axis=1), dev.labels)
-    owners, owner = np.unique(dev.owner, return_inverse=True)
     mean, _ = aggregate(probabilities, owner, len(owners))
     utterance = score(dev.classes[owners], mean.argmax(axis=1), dev.labels)
-    return {
-        "dev_loss": dev_loss,
+    return found | {
         "dev_wa": utterance.wa,
         "dev_ua": utterance.ua,
         "dev_window_wa": window.wa,
         "dev_window_ua": window.ua,
     }
+
+
+def _dimension_scores(
+    values: NDArray[np.float32], dev: Labelled, owners: NDArray[np.int64], owner: NDArray[np.int64]
+) -> dict[str, float]:
+    """CCC and RMSE of utterances, whose values are the means over their windows."""
+    if dev.ratings is None:
+        return {}
+    means, _ = aggregate(from_unit(values, list(dev.scales.values())), owner, len(owners))
+    each = agreements(dev.ratings[owners], means, tuple(dev.scales))
+    return {f"dev_{kind}_{name}": getattr(a, kind) for name, a in each.items() for kind in ("ccc", "rmse")}

@@ -21,13 +21,15 @@ from ser_toolkit.recipe import (
     Training,
 )
 from ser_toolkit.recipe_components import entry_of, library_versions
+from ser_toolkit.training.regression import Regression
 from ser_toolkit.training.stored_estimator import check_storable
 from ser_toolkit.training.teachers import Teachers, read_teachers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ser_toolkit.plugin_registry import Registry
+    from ser_toolkit.recipe import Scale
     from ser_toolkit.training.config import TrainConfig
 
 __all__ = ["Plan"]
@@ -46,13 +48,15 @@ class Plan:
     features : FeatureSet
         Extractors and windows.
     target : TargetSpec
-        The classes.
+        The classes; without labels if none are learnt.
     model : NeuralModel or ClassicalModel
         The model.
     loss : Loss or None
-        None for a classical model.
+        Of the classes; None for a classical model, and without classes.
     teachers : tuple of Teachers, optional
         Finished models that a network learns from.
+    regression : Regression or None, optional
+        The dimensions that a network learns, beside the classes or in place of them.
     """
 
     config: TrainConfig
@@ -62,9 +66,25 @@ class Plan:
     model: Any
     loss: Any
     teachers: tuple[Teachers, ...] = ()
+    regression: Regression | None = None
+
+    @property
+    def targets(self) -> list[TargetSpec]:
+        """What the network is built for: the classes if there are any, then the dimensions."""
+        return [
+            *([self.target] if self.target.labels else []),
+            *([self.regression.target] if self.regression else []),
+        ]
 
     @classmethod
-    def make(cls, config: TrainConfig, labels: tuple[str, ...], registry: Registry) -> Plan:
+    def make(
+        cls,
+        config: TrainConfig,
+        labels: tuple[str, ...],
+        registry: Registry,
+        *,
+        scales: Mapping[str, Scale] | None = None,
+    ) -> Plan:
         """Look up and make all components.
 
         Parameters
@@ -75,6 +95,8 @@ class Plan:
             Classes, in the order of the outputs.
         registry : Registry
             Where components are looked up.
+        scales : mapping of str to Scale, optional
+            Dimensions to be learnt, as of `ser_toolkit.training.dataset.Dataset`.
 
         Returns
         -------
@@ -99,9 +121,16 @@ class Plan:
             steps.append(registry.create("preprocessor", str(settings.pop("name")), settings))
         model_table, loss_table = dict(config.model), dict(config.loss)
         model = registry.create("model", str(model_table.pop("name")), model_table)
-        loss = None
-        if not isinstance(model, ClassicalModel):
+        loss, regression = None, Regression.of(config, scales or {}, registry)
+        if isinstance(model, ClassicalModel):
+            if regression:
+                raise ConfigError(
+                    f"targets.dimensions are learnt by networks; {model.name} learns emotions only: leave [targets] out"
+                )
+        elif labels:
             loss = registry.create("loss", str(loss_table.pop("name")), loss_table)
+        if not labels and config.distill:
+            raise ConfigError("distill: teachers teach emotions, and targets.emotions is false: leave [distill] out")
         return cls(
             config=config,
             registry=registry,
@@ -116,6 +145,7 @@ class Plan:
             model=model,
             loss=loss,
             teachers=read_teachers(config.distill, registry) if loss else (),
+            regression=regression,
         )
 
     def check(self, class_counts: Sequence[int]) -> Recipe:
@@ -142,15 +172,20 @@ class Plan:
         if isinstance(self.model, ClassicalModel):
             estimator = self.model.estimator(specs, self.target, seed=0)
             n_features = sum(math.prod(n or 0 for n in spec.shape) for spec in specs.values())
-            check_storable(estimator, n_features=n_features, n_classes=len(self.target.labels))
+            own = tuple(getattr(self.model, "stored_types", ()))
+            check_storable(estimator, n_features=n_features, n_classes=len(self.target.labels), also=own)
         else:
-            self.model.build(specs, [self.target])
-            self.loss.build(self.target, class_counts)
+            self.model.build(specs, self.targets)
+            if self.loss:
+                self.loss.build(self.target, class_counts)
+            if self.regression:
+                self.regression.loss.build(self.regression.target, [1] * len(self.regression.scales))
         taken = {name for key, s in specs.items() for name in ([key, f"{key}_length"] if s.varies else [key])}
-        if self.target.name in taken or len(taken) < len(specs) + sum(s.varies for s in specs.values()):
+        outputs = [target.name for target in self.targets]
+        if taken & set(outputs) or len(taken) < len(specs) + sum(s.varies for s in specs.values()):
             raise ConfigError(
                 f"the input names {sorted(specs)} clash with each other or with the output "
-                f"{self.target.name!r}: call an input otherwise, [features.NAME]"
+                f"{' or '.join(map(repr, outputs))}: call an input otherwise, [features.NAME]"
             )
         for key, extractor in self.features.extractors.items():
             window, hop = self.features.segmentation.window_s, self.features.segmentation.hop_s
@@ -190,7 +225,7 @@ class Plan:
             for key, e in extractors.items()
         }
         return Recipe(
-            targets=(Target(name=self.target.name, kind=self.target.kind, labels=self.target.labels),),
+            targets=self._entries(),
             sr=self.config.sr,
             preprocess=tuple(ComponentEntry(**entry_of(self.registry, "preprocessor", step)) for step in steps),
             segments=self.features.segmentation,
@@ -203,3 +238,9 @@ class Plan:
             probe={key: probe(e, self.config.sr, preprocess=steps) for key, e in extractors.items()},
             license="; ".join(dict.fromkeys(terms)),
         )
+
+    def _entries(self) -> tuple[Target, ...]:
+        """Targets of the recipe, in the order of `targets`."""
+        classes = self.target
+        entries = [Target(name=classes.name, kind=classes.kind, labels=classes.labels)] if classes.labels else []
+        return (*entries, *([self.regression.entry(self.registry)] if self.regression else []))

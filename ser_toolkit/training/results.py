@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,10 @@ import numpy as np
 
 from ser_toolkit.data import atomic
 from ser_toolkit.training import checkpoint
+from ser_toolkit.training.agreement import Agreement, agreement
 from ser_toolkit.training.epochs import Epoch
-from ser_toolkit.training.metrics import Scores, aggregate, score, softmax
+from ser_toolkit.training.metrics import Scores, score
+from ser_toolkit.training.run_files import utterance_means, utterance_probabilities, write_csv, write_predictions_csv
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from ser_toolkit.training.splits import Part, Split
     from ser_toolkit.training.store import FeatureStore
 
-__all__ = ["PartScores", "TrainResult", "read_result", "score_part", "write_csv", "write_results"]
+__all__ = ["PartScores", "TrainResult", "read_result", "score_part", "write_results"]
 
 METRICS = "metrics.json"
 EPOCHS = "epochs.csv"
 _LOST = "utterances without a window (counted as errors)"
+_DIMENSIONS = "dimensions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,32 +41,42 @@ class PartScores:
 
     Parameters
     ----------
-    window, utterance : Scores
+    window, utterance : Scores or None
         Per window; and per utterance, whose probabilities are the mean over its windows. An utterance without
-        a window counts as an error.
+        a window counts as an error. None without classes.
     n_without_window : int
         Utterances that the segmentation drops.
+    dimensions : dict of str to Agreement
+        Per utterance, whose values are the mean over its windows; those without a window or a rating do not count.
     """
 
-    window: Scores
-    utterance: Scores
+    window: Scores | None
+    utterance: Scores | None
     n_without_window: int
+    dimensions: dict[str, Agreement] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> dict[str, Scores]:
+        """Scores of the classes per utterance and per window; empty without classes."""
+        both = {"utterance": self.utterance, "window": self.window}
+        return {name: scores for name, scores in both.items() if scores is not None}
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {
-            "utterance": self.utterance.to_json(),
-            "window": self.window.to_json(),
-            _LOST: self.n_without_window,
-        }
+        data: dict[str, Any] = {name: scores.to_json() for name, scores in self.levels.items()}
+        data[_LOST] = self.n_without_window
+        if self.dimensions:
+            data[_DIMENSIONS] = {name: found.to_json() for name, found in self.dimensions.items()}
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PartScores:
         """Read what `to_json` wrote."""
         return cls(
-            utterance=Scores.from_json(data["utterance"]),
-            window=Scores.from_json(data["window"]),
+            utterance=Scores.from_json(data["utterance"]) if "utterance" in data else None,
+            window=Scores.from_json(data["window"]) if "window" in data else None,
             n_without_window=data[_LOST],
+            dimensions={name: Agreement.from_json(found) for name, found in data.get(_DIMENSIONS, {}).items()},
         )
 
 
@@ -90,6 +102,8 @@ class TrainResult:
         Manifest key of each recording that could not be used, and why.
     warnings : tuple of str
         What a reader of the scores has to know.
+    chosen : dict of str to str
+        Settings that the inner cross-validation of a classical model chose; empty where it had no choice.
     """
 
     run_dir: Path
@@ -100,19 +114,7 @@ class TrainResult:
     epochs: tuple[Epoch, ...]
     excluded: dict[str, str]
     warnings: tuple[str, ...]
-
-
-def utterance_probabilities(
-    logits: NDArray[np.floating[Any]],
-    store: FeatureStore,
-    indices: Sequence[int],
-    *,
-    temperature: float = 1.0,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Mean probabilities of utterances over their windows, and which of them have any; see `aggregate`."""
-    position = {utterance: i for i, utterance in enumerate(indices)}
-    owner = np.array([position[u] for u in store.owner[store.windows_of(indices)].tolist()], dtype=np.int64)
-    return aggregate(softmax(logits / temperature), owner, len(indices))
+    chosen: dict[str, str] = field(default_factory=dict)
 
 
 def score_part(
@@ -123,6 +125,8 @@ def score_part(
     labels: tuple[str, ...],
     *,
     temperature: float = 1.0,
+    values: NDArray[np.floating[Any]] | None = None,
+    ratings: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> PartScores:
     """Scores of one part.
 
@@ -140,6 +144,10 @@ def score_part(
         Names of the classes.
     temperature : float, optional
         Of the calibration; it can change which class has the highest mean over windows.
+    values : ndarray, shape (n_windows, n_dimensions), optional
+        Values of the dimensions of the same windows.
+    ratings : mapping of str to ndarray, optional
+        Dimension to ratings of every utterance of the store, in the order of the columns of `values`.
 
     Returns
     -------
@@ -147,6 +155,12 @@ def score_part(
         At both levels.
     """
     used = [i for i in indices if i not in store.excluded]
+    dimensions: dict[str, Agreement] = {}
+    if values is not None and ratings:
+        means, has = utterance_means(values, store, used)
+        dimensions = {name: agreement(rows[used], means[:, i]) for i, (name, rows) in enumerate(ratings.items())}
+    if not labels:
+        return PartScores(window=None, utterance=None, n_without_window=int((~has).sum()), dimensions=dimensions)
     truth = classes[store.owner[store.windows_of(indices)]]
     mean, has = utterance_probabilities(logits, store, used, temperature=temperature)
     predicted = np.where(has, np.nan_to_num(mean, nan=-1.0).argmax(axis=1), -1)
@@ -154,6 +168,7 @@ def score_part(
         window=score(truth, logits.argmax(axis=1), labels),
         utterance=score(classes[used], predicted, labels),
         n_without_window=int((~has).sum()),
+        dimensions=dimensions,
     )
 
 
@@ -165,6 +180,8 @@ def write_results(
     store: FeatureStore,
     utterances: Sequence[Utterance],
     parts: Split,
+    *,
+    values: Mapping[Part, NDArray[np.floating[Any]]] | None = None,
 ) -> None:
     """Write everything but ``config.json`` and ``split.csv``; the recipe comes last and marks the run as finished.
 
@@ -180,26 +197,21 @@ def write_results(
         Logits of the windows of the held-out parts.
     store, utterances, parts : FeatureStore, sequence of Utterance, Split
         What the logits belong to.
+    values : mapping of part to ndarray, optional
+        Values of the dimensions of the same windows.
     """
     from ser_toolkit.report.figures import confusion_figure
 
     out, labels = result.run_dir, result.recipe.labels
     temperature = result.recipe.calibration.temperature if result.recipe.calibration else 1.0
     if result.epochs:
-        names = [f.name for f in fields(Epoch)]
-        write_csv(out / EPOCHS, names, ([asdict(e)[n] for n in names] for e in result.epochs))
-    rows = []
-    for part, values in logits.items():
-        used = [i for i in parts.indices(part) if i not in store.excluded]
-        means, has_window = utterance_probabilities(values, store, used, temperature=temperature)
-        for i, mean, known in zip(used, means, has_window, strict=True):
-            u = utterances[i]
-            shown = [labels[int(mean.argmax())], *(f"{p:.6f}" for p in mean)] if known else [""] * (1 + len(labels))
-            rows.append([part, u.key, u.speaker or "", u.emotion, *shown])
-    write_csv(out / "predictions.csv", ["part", "file", "speaker", "emotion", "predicted", *labels], rows)
+        rows = [e.to_row() for e in result.epochs]
+        write_csv(out / EPOCHS, list(rows[0]), (list(row.values()) for row in rows))
+    write_predictions_csv(out / "predictions.csv", result.recipe, logits, store, utterances, parts, values=values or {})
     scores, name = (result.test, "test") if result.test else (result.dev, "dev")
-    with atomic.replacing(out / "confusion.png") as path:
-        confusion_figure(scores.utterance, labels, title=f"{name} utterances: {result.protocol}", path=path)
+    if scores.utterance is not None:
+        with atomic.replacing(out / "confusion.png") as path:
+            confusion_figure(scores.utterance, labels, title=f"{name} utterances: {result.protocol}", path=path)
     metrics = {
         "protocol": result.protocol,
         "warnings": list(result.warnings),
@@ -207,6 +219,7 @@ def write_results(
         "test": result.test.to_json() if result.test else None,
         "temperature": temperature,
         "best epoch": next((e.epoch for e in reversed(result.epochs) if e.best), None),
+        **({"chosen settings": result.chosen} if result.chosen else {}),
         "excluded": result.excluded,
     }
     atomic.write_text(out / METRICS, json.dumps(metrics, indent=2) + "\n")
@@ -248,13 +261,5 @@ def read_result(out: Path) -> TrainResult:
         epochs=epochs,
         excluded=metrics["excluded"],
         warnings=tuple(metrics["warnings"]),
+        chosen=metrics.get("chosen settings", {}),
     )
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file as a whole; names that are not UTF-8 keep their bytes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    atomic.write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))

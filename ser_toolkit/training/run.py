@@ -16,9 +16,11 @@ from ser_toolkit.data.augment import augmentation_of
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.inference.collate import collate
 from ser_toolkit.interfaces import ClassicalModel
+from ser_toolkit.manifest_features import columns_of
 from ser_toolkit.plugin_registry import Registry, default_registry
 from ser_toolkit.training.announcement import check_alone, device_name, ignored_columns, unused_settings
 from ser_toolkit.training.checkpoint import RECIPE
+from ser_toolkit.training.chosen import chosen_settings
 from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
 from ser_toolkit.training.fitting import make_accelerator
@@ -111,7 +113,7 @@ def train(
             else 'a calibration was given, which takes calibration.on = "folds"'
         )
     data = read_dataset(manifests, config, speaker_pattern=speaker_pattern)
-    plan = Plan.make(config, data.labels, registry)
+    plan = Plan.make(config, data.labels, registry, scales=data.scales)
     folds = folds_of(data.utterances, config.split, seed=config.split_seed)
     parts = folds.fold(config.split.fold).split
 
@@ -135,7 +137,7 @@ def train(
                 device=device_name(accelerator),
                 warnings=[
                     *parts.warnings,
-                    *ignored_columns(data.manifest),
+                    *ignored_columns(data.manifest, read=columns_of(plan.features).values()),
                     *unused_settings(plan, config, data.utterances),
                 ],
             )
@@ -181,7 +183,9 @@ def _trained(
         some = windows[np.linspace(0, len(windows) - 1, min(SAMPLES, len(windows))).astype(int)]
         specs = plan.features.specs()
         samples = collate({key: [store.get(key, int(w)) for w in some] for key in specs}, specs)
-        write_results(result, fitted.weights, samples, fitted.logits, store, data.utterances, parts)
+        write_results(
+            result, fitted.weights, samples, fitted.logits, store, data.utterances, parts, values=fitted.values
+        )
     if accelerator is not None:
         accelerator.wait_for_everyone()
         accelerator.free_memory()
@@ -214,7 +218,14 @@ def _result(
     """Scores of the calibrated model, and the recipe."""
     scored = {
         part: score_part(
-            z, store, parts.indices(part), data.classes, data.labels, temperature=fitted.calibration.temperature
+            z,
+            store,
+            parts.indices(part),
+            data.classes,
+            data.labels,
+            temperature=fitted.calibration.temperature if fitted.calibration else 1.0,
+            values=fitted.values.get(part),
+            ratings=data.rated(),
         )
         for part, z in fitted.logits.items()
         if len(z)
@@ -236,4 +247,5 @@ def _result(
         epochs=fitted.epochs,
         excluded={data.utterances[i].key: reason for i, reason in store.excluded.items()},
         warnings=warnings,
+        chosen=chosen_settings(plan, fitted.weights.estimator) if isinstance(plan.model, ClassicalModel) else {},
     )

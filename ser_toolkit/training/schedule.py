@@ -78,7 +78,7 @@ def _plateaus(config: TrainingConfig, past: Sequence[Epoch]) -> int:
     wait = max(1, config.patience // 3)
     best, since, count = -math.inf, 0, 0
     for epoch in past:
-        score = dev_score(config, ua=epoch.dev_ua, loss=epoch.dev_loss)
+        score = dev_score(config, ua=epoch.dev_score, loss=epoch.dev_loss)
         if score > best:
             best, since = score, 0
         else:

@@ -21,7 +21,7 @@ def dev_score(config: TrainingConfig, *, ua: float, loss: float) -> float:
     config : TrainingConfig
         Holds ``select``.
     ua, loss : float
-        UA per utterance and loss per window on the development speakers.
+        UA per utterance (see `Epoch.dev_score`) and loss per window on the development speakers.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def is_best(config: TrainingConfig, past: Sequence[Epoch], *, epoch: int, ua: fl
     if config.select == "last":
         return epoch == config.epochs
     score = dev_score(config, ua=ua, loss=loss)
-    return not past or score > max(dev_score(config, ua=e.dev_ua, loss=e.dev_loss) for e in past)
+    return not past or score > max(dev_score(config, ua=e.dev_score, loss=e.dev_loss) for e in past)
 
 
 def is_finished(config: TrainingConfig, past: Sequence[Epoch]) -> bool:

@@ -1,4 +1,4 @@
-"""Tables of the training configuration: split, training, augmentation, calibration."""
+"""Tables of the training configuration: targets, split, training, augmentation, calibration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-__all__ = ["AugmentConfig", "CalibrationConfig", "DistillConfig", "Settings", "SplitConfig", "Table", "TrainingConfig"]
+__all__ = [
+    "AugmentConfig",
+    "CalibrationConfig",
+    "DistillConfig",
+    "Settings",
+    "SplitConfig",
+    "Table",
+    "TargetsConfig",
+    "TrainingConfig",
+]
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -14,11 +23,52 @@ Table = dict[str, JsonValue]
 
 Decibels = Annotated[float, Field(ge=-100, le=100)]
 
+Dimension = Literal["valence", "arousal", "dominance"]
+
+Rating = Annotated[float, Field(ge=-1e9, le=1e9)]
+
 
 class Settings(BaseModel):
     """A table whose keys are known and whose values are checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TargetsConfig(Settings):
+    """What is predicted beside emotions, or in place of them.
+
+    Parameters
+    ----------
+    dimensions : list of str
+        Columns of the manifest that hold ratings: ``"valence"``, ``"arousal"``, ``"dominance"``.
+    emotions : bool
+        Whether emotions are learnt too. Recordings that nobody rated still teach them.
+    range : dict
+        Least and greatest value of a dimension's scale: ``{valence = [1, 5]}``; default: those of the manifest.
+    loss : dict
+        ``name`` of the component and its own settings: ``"mse"``, ``"ccc"``.
+    weight : float
+        The loss of the dimensions counts so many times beside that of the emotions; without emotions it does nothing.
+    """
+
+    dimensions: Annotated[list[Dimension], Field(min_length=1)]
+    emotions: bool = True
+    range: dict[Dimension, tuple[Rating, Rating]] = {}
+    loss: Table = {"name": "mse"}
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 0.5
+
+    @model_validator(mode="after")
+    def _dimensions_have_ranges(self) -> TargetsConfig:
+        if len(set(self.dimensions)) != len(self.dimensions):
+            raise ValueError(f"targets.dimensions repeat: {self.dimensions}")
+        if extra := [name for name in self.range if name not in self.dimensions]:
+            raise ValueError(f"targets.range of {', '.join(extra)}: not among targets.dimensions, {self.dimensions}")
+        for name, (low, high) in self.range.items():
+            if not low < high:
+                raise ValueError(f"targets.range.{name} = [{low:g}, {high:g}]: the least value comes first")
+        if not isinstance(self.loss.get("name"), str):
+            raise ValueError('[targets.loss] needs a name = "..." of a component (ser-toolkit plugins lists them)')
+        return self
 
 
 class SplitConfig(Settings):
@@ -68,8 +118,8 @@ class TrainingConfig(Settings):
     patience : int
         Stop after this many epochs without a better development score (see `select`); with ``"last"`` never.
     select : {"ua", "loss", "last"}
-        Whose weights are kept: those of the epoch with the best UA on the development speakers, with the lowest loss
-        there, or of the last epoch.
+        Whose weights are kept: those of the epoch with the best UA on the development speakers (without emotions: the
+        best mean CCC of the dimensions), with the lowest loss there, or of the last epoch.
     batch_size : int
         Segments per step and process.
     lr : float

@@ -237,7 +237,8 @@ def _keep(cache: FeatureCache, extraction: Extraction, job: Job, result: Extract
     if keys is None or not result.samples:
         return
     for number, key in sorted(result.fresh):
-        cache.put(keys.path(key, result.samples, copy=number), result.pieces[number, key])
+        path = extraction.entry(keys, job.utterance, key, result.samples, copy=number)
+        cache.put(path, result.pieces[number, key])
     if result.content:
         path = keys.recording(result.content, start_s=job.utterance.start_s, end_s=job.utterance.end_s)
         cache.put(path, known_arrays(result))

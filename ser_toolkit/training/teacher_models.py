@@ -82,7 +82,7 @@ def open_teacher(path: Path, recipe: Recipe, *, device: str, registry: Registry)
         session, target = open_session(path, device="cpu"), recipe.targets[0].name
         return lambda batch: np.asarray(session.run(target, batch), dtype=np.float64)
     if checkpoint.is_classical(path):
-        _, classifier = checkpoint.load_classifier(path)
+        _, classifier = checkpoint.load_classifier(path, registry)
         return lambda batch: calibrated(classifier.logits(classifier.flatten(batch)), recipe)
     import torch
 
@@ -91,7 +91,8 @@ def open_teacher(path: Path, recipe: Recipe, *, device: str, registry: Registry)
 
     def ask(batch: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         with torch.inference_mode():
-            (logits,) = network(**{key: torch.from_numpy(array).to(device) for key, array in batch.items()}).values()
+            outputs = network(**{key: torch.from_numpy(array).to(device) for key, array in batch.items()})
+            logits = outputs[recipe.targets[0].name]
         said = calibrated(logits.float().cpu().numpy(), recipe)
         if not np.isfinite(said).all():
             raise ModelError(f"{path}: the teacher gives values that are not finite")

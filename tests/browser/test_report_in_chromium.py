@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -388,3 +389,27 @@ def test_ten_thousand_files_open_in_under_three_seconds(visit, tmp_path):
     assert time.perf_counter() - began < 3
     page.locator("#quality .accent").click()
     assert count(page) == "104 of 10,000 files"
+
+
+def test_dimensions_beside_emotions_and_alone(visit, tmp_path):
+    values = [{"valence": 2.5 + i, "arousal": 9.0 - i} for i in range(3)]
+    clips = [replace(result(f"/x/{i}.wav", seed=i, n_windows=3), dimensions=v) for i, v in enumerate(values)]
+    clips.append(failed("/x/broken.wav"))
+    run = replace(RUN, dimensions={"valence": (1.0, 5.0), "arousal": (0.0, 10.0)})
+    write_report(tmp_path / "both.html", clips, run, links=False)
+    bare = [replace(r, probabilities={}, prediction_set=None, windows=()) for r in clips]
+    write_report(tmp_path / "alone.html", bare, replace(run, labels=(), probabilities="", sets=""), links=False)
+    for name in ("both", "alone"):
+        page = visit(tmp_path / f"{name}.html")
+        page.wait_for_selector("html[data-ready=true]")
+        headings = page.locator("#table-head th").all_text_contents()
+        assert any("valence" in h for h in headings) and any("probabilities" in h for h in headings) == (name == "both")
+        page.click('[data-sort="dimension-0"]')
+        assert names(page) == ["2.wav", "1.wav", "0.wav", "broken.wav"]
+        page.click(f"{ROWS} >> nth=0")
+        panel = page.locator("#detail")
+        assert "Dimensions" in panel.inner_text() and "4.50" in panel.inner_text() and "1 to 5" in panel.inner_text()
+        assert ("Over time" in panel.inner_text()) == (name == "both")
+        page.click("#close")
+        assert page.locator("#dimensions td b").first.text_content() == "3.50"
+        assert (page.locator("#emotions").count() == 1) == (name == "both")

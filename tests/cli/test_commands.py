@@ -9,7 +9,8 @@ import sys
 import pytest
 
 COMMANDS = ("analyze", "extract", "doctor", "train", "export-onnx", "compress", "models", "corpus", "split", "evaluate",
-            "compare", "reproduce", "cache info", "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
+            "compare", "fuse", "reproduce",
+            "cache info", "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [(), *(tuple(words.split()) for words in COMMANDS)], ids=" ".join)

@@ -82,7 +82,7 @@ def test_labels_and_lessons_are_mixed_alike(material):
     altered = alterations_of(network, check_config({"augment": {"mixup": 0.8}}).augment, seed=0)
     for changes, distillation in ((altered, taught), (altered, None), (Alterations(), taught)):
         lessons = Lessons.of(train, changes, distillation)
-        batch, labels, lesson = lessons.batch(rows, network.specs, torch.device("cpu"), **where)
+        batch, labels, lesson, _ = lessons.batch(rows, network.specs, torch.device("cpu"), **where)
         assert set(batch) == set(network.specs)
         if changes is altered:
             assert labels.shape == (16, 2)

@@ -15,6 +15,7 @@ function verdict(file) {
   if (files.status[file] !== "ok") {
     return make("p", { class: "verdict" }, make("span", { class: `tag ${files.status[file]}`, text: files.status[file] }), files.reason[file], make("small", { text: files.detail[file] }));
   }
+  if (!labels.length) return null;
   const several = members(file).length > 1;
   const said = several ? "cannot be told apart" : `confidence ${percent(confidence(file))}`;
   return make("p", { class: "verdict" }, make("span", {}, ...emotions(members(file))), make("small", { text: said }));
@@ -30,6 +31,17 @@ function ranking(file) {
   });
   const table = make("table", { class: "mix", "aria-label": "Probabilities, the likeliest first" }, make("tbody", {}, ...rows));
   return make("section", {}, make("h3", { text: "Probabilities" }), table);
+}
+
+function dimensions(file) {
+  const values = config.dimensions.length ? files.values[file] : null;
+  if (!values) return null;
+  const rows = config.dimensions.map(({ name, low, high }, i) => {
+    const share = Math.min(1, Math.max(0, (values[i] - low) / (high - low)));
+    const bar = drawn("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, drawn("rect", { class: "plain", width: 100 * share, height: 8 }));
+    return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "wide" }, bar), make("td", { class: "num" }, make("b", { text: values[i].toFixed(2) })), make("td", { class: "num soft", text: `${low} to ${high}` }));
+  });
+  return make("section", {}, make("h3", { text: "Dimensions" }), make("table", { class: "mix", "aria-label": "Values of the dimensions" }, make("tbody", {}, ...rows)));
 }
 
 function facts(file) {
@@ -86,7 +98,7 @@ function openFile(file, from = shownFiles()) {
     make("div", { class: "detail-head" },
       make("div", { class: "detail-bar" }, make("span", { text: position }), walk(-1, "Previous"), walk(1, "Next"), make("button", { type: "button", class: "ghost", id: "close", autofocus: true, onclick: () => panel.close(), text: "Close" })),
       make("h2", { id: "detail-name" }, make("span", { class: "dir", text: folder }), name)),
-    make("div", { class: "detail-body" }, ...[verdict(file), sound?.element, timeline?.element, ranking(file), facts(file)].filter(Boolean)),
+    make("div", { class: "detail-body" }, ...[verdict(file), sound?.element, timeline?.element, ranking(file), dimensions(file), facts(file)].filter(Boolean)),
   );
   opened = { file, player: sound, timeline };
   if (!panel.open) panel.showModal();

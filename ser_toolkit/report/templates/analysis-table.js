@@ -6,10 +6,13 @@ let returnFocus = null;
 
 const columns = [
   { name: "file", title: "file", key: (f) => f, cell: fileCell },
-  { name: "emotion", title: "emotion", key: (f) => (files.predicted[f] === null ? "\uffff" : labelOf(files.predicted[f])), cell: emotionCell },
+  { name: "emotion", title: labels.length ? "emotion" : "result", key: (f) => (files.predicted[f] === null ? "\uffff" : labelOf(files.predicted[f])), cell: emotionCell },
   ...(config.labelled ? [{ name: "truth", title: "truth", key: (f) => files.truth[f] ?? "\uffff", cell: truthCell }] : []),
-  { name: "confidence", title: "confidence", key: (f) => confidence(f) ?? -1, first: true, cell: (f) => (files.p[f] ? percent(confidence(f)) : ""), number: true },
-  { name: "mix", title: "probabilities", cell: (f) => (files.p[f] ? mixBar(files.p[f], files.p[f].reduce((a, b) => a + b, 0)) : "") },
+  ...(labels.length ? [
+    { name: "confidence", title: "confidence", key: (f) => confidence(f) ?? -1, first: true, cell: (f) => (files.p[f] ? percent(confidence(f)) : ""), number: true },
+    { name: "mix", title: "probabilities", cell: (f) => (files.p[f] ? mixBar(files.p[f], files.p[f].reduce((a, b) => a + b, 0)) : "") },
+  ] : []),
+  ...config.dimensions.map(({ name }, i) => ({ name: `dimension-${i}`, title: name, key: (f) => files.values[f]?.[i] ?? -Infinity, first: true, cell: (f) => (files.values[f] ? files.values[f][i].toFixed(2) : ""), number: true })),
   { name: "length", title: "length", key: (f) => files.ms[f] ?? -1, first: true, cell: (f) => (files.ms[f] === null ? "" : lasting(files.ms[f] / 1000)), number: true },
   { name: "notes", title: "notes", key: (f) => [files.reason[f], ...files.notes[f]].filter(Boolean).join(", ") || "\uffff", cell: (f) => make("span", { class: "one soft", title: files.notes[f].join(", "), text: files.notes[f].join(", ") }) },
 ];
