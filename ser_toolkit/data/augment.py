@@ -1,4 +1,4 @@
-"""Altered copies of training recordings, through audiomentations: the same copy in any process and any order."""
+"""Altered copies of recordings, by transforms of waveforms: the same copy in any process and any order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import random
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_toolkit.data import noise_transform
 from ser_toolkit.errors import AudioError, ConfigError, MissingTierError, close_matches
 from ser_toolkit.features import probe_signal
 
@@ -57,7 +58,23 @@ class Augmentation:
     copies: int
     seed: int
 
-    def __call__(self, y: NDArray[np.float32], sr: int, *, recording: int, copy: int) -> NDArray[np.float32]:
+    @property
+    def wants_voices(self) -> bool:
+        """Whether a transform has other recordings be heard."""
+        return any(
+            name == noise_transform.NAME and "voices" in json.loads(settings).get("kinds", noise_transform.KINDS)
+            for name, settings in self.transforms
+        )
+
+    def __call__(
+        self,
+        y: NDArray[np.float32],
+        sr: int,
+        *,
+        recording: int,
+        copy: int,
+        voices: Sequence[NDArray[np.float32]] = (),
+    ) -> NDArray[np.float32]:
         """Alter a recording.
 
         Parameters
@@ -70,6 +87,8 @@ class Augmentation:
             Hash of the recording, 0 or more, as `ser_toolkit.training.store.recording_hash` gives it.
         copy : int
             Number of the copy, from 1.
+        voices : sequence of ndarray of float32, shape (n,), optional
+            Other recordings at `sr`, for transforms that want them.
 
         Returns
         -------
@@ -85,6 +104,8 @@ class Augmentation:
         altered = np.array(y, dtype=np.float32)
         with _seeded(self.seed, recording, copy):
             for (name, _), transform in zip(self.transforms, _chain(self.transforms), strict=True):
+                if name == noise_transform.NAME:
+                    transform.voices = voices
                 try:
                     altered = transform(altered, sr)
                 except Exception as error:  # the guard of one recording; the reason is passed on
@@ -149,14 +170,15 @@ def augmentation_of(config: AugmentConfig, *, seed: int, sr: int = 16_000) -> Au
 
 
 def _known() -> dict[str, type]:
-    """Waveform transforms of audiomentations' public namespace."""
+    """Waveform transforms of audiomentations' public namespace, and the toolkit's own."""
     try:
         import audiomentations
         from audiomentations.core.transforms_interface import BaseWaveformTransform
     except ImportError as error:
         raise MissingTierError("altering recordings (augment.waveform)", "train", error.name) from error
     classes = {name: value for name, value in vars(audiomentations).items() if isinstance(value, type)}
-    return {name: cls for name, cls in classes.items() if issubclass(cls, BaseWaveformTransform)}
+    known = {name: cls for name, cls in classes.items() if issubclass(cls, BaseWaveformTransform)}
+    return {**known, noise_transform.NAME: noise_transform.noise_transform()}
 
 
 def _check_settings(where: str, cls: type, settings: Mapping[str, Any], *, sr: int, seed: int) -> None:
@@ -196,7 +218,7 @@ def _check_settings(where: str, cls: type, settings: Mapping[str, Any], *, sr: i
 
 
 @functools.lru_cache(maxsize=8)
-def _chain(transforms: Sequence[tuple[str, str]]) -> tuple[Callable[..., Any], ...]:
+def _chain(transforms: Sequence[tuple[str, str]]) -> tuple[Any, ...]:
     known = _known()
     return tuple(known[name](**json.loads(settings)) for name, settings in transforms)
 
@@ -222,7 +244,7 @@ def _versions() -> dict[str, str]:
     """Installed versions of audiomentations and of everything that it says it computes with."""
     names = ["audiomentations"]
     names += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in importlib.metadata.requires(names[0]) or []]
-    versions = {}
+    versions = {noise_transform.NAME: str(noise_transform.VERSION)}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)

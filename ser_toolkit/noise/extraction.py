@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Rows = dict[str, list[NDArray[np.float32]]]
 
-__all__ = ["NoisyExtraction", "NoisyJob", "noisy_features"]
+__all__ = ["NoisyExtraction", "NoisyJob", "noisy_features", "samples_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class NoisyExtraction:
             If a recording cannot be read any more; names it.
         """
         sr = self.features.sr
-        y = _samples(job.utterance, sr)
-        voices = [_samples(voice, sr) for voice in job.voices]
+        y = samples_of(job.utterance, sr)
+        voices = [samples_of(voice, sr) for voice in job.voices]
         noisy = degrade(y, sr, job.condition, seed=self.seed, voices=voices)
         rows: Rows = {key: [] for key in self.features.extractors}
         for block in of_utterance(self.features, job.utterance).blocks(noisy):
@@ -72,7 +72,26 @@ class NoisyExtraction:
 
 
 @functools.lru_cache(maxsize=32)
-def _samples(utterance: Utterance, sr: int) -> NDArray[np.float32]:
+def samples_of(utterance: Utterance, sr: int) -> NDArray[np.float32]:
+    """Audio of an utterance; some are held, for those that are heard behind many others.
+
+    Parameters
+    ----------
+    utterance : Utterance
+        What to decode.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,)
+        Mono.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read; names it.
+    """
     try:
         return audio.decode(utterance.file, sr=sr, start_s=utterance.start_s, end_s=utterance.end_s).y
     except AudioError as error:

@@ -1,9 +1,9 @@
-"""Whose voices babble is made of: never the tested person's, never of training."""
+"""Whose voices babble is made of: of a test never the tested person's nor those of training; of training his own."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,9 @@ from ser_toolkit.noise.generators import MOST_TALKERS
 if TYPE_CHECKING:
     from ser_toolkit.data.manifest import Utterance
 
-__all__ = ["voices_for"]
+__all__ = ["voices_behind", "voices_for"]
+
+_MOST_BEHIND = 12
 
 
 def voices_for(
@@ -47,6 +49,45 @@ def voices_for(
             if _is_other(other, utterance):
                 found.append(other)
     return tuple(found)
+
+
+def voices_behind(
+    utterances: Sequence[Utterance], among: Collection[int], *, seed: int = 0
+) -> dict[int, tuple[Utterance, ...]]:
+    """For training recordings, other recordings of the same speaker to be heard behind them.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        All recordings.
+    among : collection of int
+        Those that are trained on.
+    seed : int, optional
+        Of the choice.
+
+    Returns
+    -------
+    dict
+        Number of an utterance to at most twelve others; none where the speaker is not known or has one recording.
+
+    Notes
+    -----
+    The same speaker, because a recording of anybody else may belong to the test of some fold: whoever trains on the
+    speaker has these recordings, and whoever tests on the speaker has none of them.
+    """
+    by_speaker: dict[tuple[str | None, str], list[int]] = {}
+    for i in among:
+        speaker = utterances[i].speaker
+        if speaker is not None:
+            by_speaker.setdefault((utterances[i].corpus, speaker), []).append(i)
+    found = {}
+    for members in by_speaker.values():
+        for i in members:
+            rng = np.random.default_rng([seed, zlib.crc32(repr((utterances[i].key, utterances[i].start_s)).encode())])
+            others = [j for j in rng.permutation(members).tolist() if j != i]
+            if others:
+                found[i] = tuple(utterances[j] for j in others[:_MOST_BEHIND])
+    return found
 
 
 def _shuffled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Iterator[Utterance]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from ser_toolkit.data.audio import recording_hash
 from ser_toolkit.data.cache_entry import is_there, read_entry
 from ser_toolkit.data.cache_key import FINGERPRINT, CacheKeys, content_hash, samples_hash
 from ser_toolkit.data.fingerprint import fingerprint
-from ser_toolkit.errors import ComponentError, ConfigError, SerToolkitError
+from ser_toolkit.errors import AudioError, ComponentError, ConfigError, SerToolkitError
 from ser_toolkit.manifest_features import cells_of, of_utterance
+from ser_toolkit.noise.extraction import samples_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,21 +43,35 @@ class Augmenter(Protocol):
         """Altered copies of each recording."""
         ...
 
-    def key(self) -> str:
-        """Name of everything that the samples of a copy depend on, beside the recording and its number."""
+    @property
+    def wants_voices(self) -> bool:
+        """Whether copies are made with other recordings of the same speaker."""
         ...
 
-    def __call__(self, y: NDArray[np.float32], sr: int, *, recording: int, copy: int) -> NDArray[np.float32]:
+    def key(self) -> str:
+        """Name of everything that the samples of a copy depend on, beside the recordings and its number."""
+        ...
+
+    def __call__(
+        self,
+        y: NDArray[np.float32],
+        sr: int,
+        *,
+        recording: int,
+        copy: int,
+        voices: Sequence[NDArray[np.float32]] = (),
+    ) -> NDArray[np.float32]:
         """Copy number `copy` (from 1) of a recording with this `recording_hash`."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """An utterance and how many altered copies of it are wanted."""
+    """An utterance, how many altered copies of it are wanted, and who may be heard behind them."""
 
     utterance: Utterance
     copies: int = 0
+    voices: tuple[Utterance, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +143,7 @@ class Extraction:
             fresh: set[Piece] = set()
             for copy in range(job.copies + 1):
                 try:
-                    found, computed = self._copy(utterance, y, number, samples, copy)
+                    found, computed = self._copy(job, y, number, samples, copy)
                 except (ComponentError, ConfigError):
                     raise
                 except SerToolkitError:
@@ -147,19 +163,20 @@ class Extraction:
         )
 
     def _copy(
-        self, utterance: Utterance, y: NDArray[np.float32], number: int, samples: bytes, copy: int
+        self, job: Job, y: NDArray[np.float32], number: int, samples: bytes, copy: int
     ) -> tuple[dict[Piece, list[NDArray[Any]]], set[Piece]]:
         """Pieces of one copy, and those of them that were computed."""
         wanted = self._pieces(copy)
-        found = self._cached(utterance, wanted, samples)
+        found = self._cached(job, wanted, samples)
         missing = [key for _, key in wanted if (copy, key) not in found]
         if not missing:
             return found, set()
         if copy and self.augmentation is not None:
-            y = self.augmentation(y, self.features.sr, recording=number, copy=copy)
+            voices = _voices(job, self.features.sr)
+            y = self.augmentation(y, self.features.sr, recording=number, copy=copy, voices=voices)
         if FINGERPRINT in missing:
             found[copy, FINGERPRINT] = [fingerprint(y, self.features.sr)]
-        features = of_utterance(self.features, utterance)
+        features = of_utterance(self.features, job.utterance)
         extractors = {k: e for k, e in features.extractors.items() if k in missing}
         rows: dict[str, list[NDArray[np.float32]]] = {key: [] for key in extractors}
         for block in replace(features, extractors=extractors).blocks(y):
@@ -172,16 +189,17 @@ class Extraction:
         keys = list(self.features.extractors)
         return [(copy, key) for key in (keys if copy else [FINGERPRINT, *keys])]
 
-    def entry(self, keys: CacheKeys, utterance: Utterance, key: str, samples: bytes, *, copy: int) -> Path:
-        """Where a cache keeps a piece; what a column of the manifest says is part of its name."""
-        cell = cells_of(self.features, utterance).get(key)
+    def entry(self, keys: CacheKeys, job: Job, key: str, samples: bytes, *, copy: int) -> Path:
+        """Where a cache keeps a piece; what a manifest's column says and who is heard are part of its name."""
+        cell = cells_of(self.features, job.utterance).get(key)
         said = b"" if cell is None else hashlib.sha256(cell.encode()).digest()
-        return keys.path(key, samples + said, copy=copy)
+        heard = _heard(job.voices) if copy else b""
+        return keys.path(key, samples + said + heard, copy=copy)
 
-    def _cached(self, utterance: Utterance, wanted: Sequence[Piece], samples: bytes) -> dict[Piece, list[NDArray[Any]]]:
+    def _cached(self, job: Job, wanted: Sequence[Piece], samples: bytes) -> dict[Piece, list[NDArray[Any]]]:
         if self.keys is None:
             return {}
-        paths = {(copy, key): self.entry(self.keys, utterance, key, samples, copy=copy) for copy, key in wanted}
+        paths = {(copy, key): self.entry(self.keys, job, key, samples, copy=copy) for copy, key in wanted}
         read = {piece: read_entry(path) for piece, path in paths.items()}
         return {piece: arrays for piece, arrays in read.items() if arrays is not None}
 
@@ -197,14 +215,31 @@ class Extraction:
         if known is None:
             return None
         pieces = [piece for copy in range(job.copies + 1) for piece in self._pieces(copy)]
-        there = all(is_there(self.entry(keys, u, key, known.samples, copy=copy)) for copy, key in pieces)
+        there = all(is_there(self.entry(keys, job, key, known.samples, copy=copy)) for copy, key in pieces)
         return known if there else None
 
     def load(self, job: Job, known: Known) -> Extracted | None:
         """What the cache holds of an utterance; None if some of it is damaged or has gone."""
         wanted = [piece for copy in range(job.copies + 1) for piece in self._pieces(copy)]
-        pieces = self._cached(job.utterance, wanted, known.samples)
+        pieces = self._cached(job, wanted, known.samples)
         return Extracted(pieces=pieces, recording=known.recording) if len(pieces) == len(wanted) else None
+
+
+def _voices(job: Job, sr: int) -> list[NDArray[np.float32]]:
+    """Who is heard behind a copy; recordings that cannot be read are not."""
+    voices = []
+    for voice in job.voices:
+        with contextlib.suppress(AudioError):
+            voices.append(samples_of(voice, sr))
+    return voices
+
+
+def _heard(voices: Sequence[Utterance]) -> bytes:
+    """What names the recordings that are heard behind a copy; nothing where none is."""
+    if not voices:
+        return b""
+    parts = [(content_hash(voice.file) or b"").hex() + f" {voice.start_s} {voice.end_s}" for voice in voices]
+    return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
 def known_arrays(extracted: Extracted) -> list[NDArray[np.uint8]]:

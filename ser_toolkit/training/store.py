@@ -13,6 +13,7 @@ import numpy as np
 from ser_toolkit.data import atomic
 from ser_toolkit.data.cache_key import FINGERPRINT
 from ser_toolkit.errors import ConfigError, OutputError
+from ser_toolkit.noise.voices import voices_behind
 from ser_toolkit.training.extraction import Extracted, Extraction, Job, known_arrays, recording_hash
 from ser_toolkit.training.extraction_pool import extract_all
 
@@ -180,7 +181,11 @@ def build_store(
     extraction = Extraction(features=features, augmentation=augmentation, keys=keys)
     altered = range(len(utterances)) if augmented is None else frozenset(augmented)
     n_copies = augmentation.copies if augmentation else 0
-    jobs = [Job(utterance=u, copies=n_copies if i in altered else 0) for i, u in enumerate(utterances)]
+    heard = voices_behind(utterances, altered) if augmentation and augmentation.wants_voices else {}
+    jobs = [
+        Job(utterance=u, copies=n_copies if i in altered else 0, voices=heard.get(i, ()))
+        for i, u in enumerate(utterances)
+    ]
     progress = _Count(len(jobs), on_progress)
     files = {key: (folder / f"{key}.f32").open("wb") for key in features.extractors}
     try:
@@ -237,7 +242,7 @@ def _keep(cache: FeatureCache, extraction: Extraction, job: Job, result: Extract
     if keys is None or not result.samples:
         return
     for number, key in sorted(result.fresh):
-        path = extraction.entry(keys, job.utterance, key, result.samples, copy=number)
+        path = extraction.entry(keys, job, key, result.samples, copy=number)
         cache.put(path, result.pieces[number, key])
     if result.content:
         path = keys.recording(result.content, start_s=job.utterance.start_s, end_s=job.utterance.end_s)

@@ -131,7 +131,7 @@ def test_models_that_were_not_kept_are_fitted_again_and_say_so(tiny_corpus, tmp_
 
     out = tmp_path / "cv"
     first = cross_validate(tiny_corpus, config=LOGREG, out=out, models="drop")
-    assert sorted(p.name for p in (out / "folds").iterdir()) == [f"seed-0-fold-{i}.parquet" for i in (1, 2, 3)]
+    assert sorted(p.name for p in (out / "folds").glob("*.*")) == [f"seed-0-fold-{i}.parquet" for i in (1, 2, 3)]
     with pytest.raises(ModelError, match=r"seed-0-fold-1 is no folder"):
         bench_folds(first, SOME[:1])
     again = cross_validate(tiny_corpus, config=LOGREG, out=out, models="need", resume=True, progress=Cautions())

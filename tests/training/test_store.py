@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from ser_toolkit.data.audio import decode
+from ser_toolkit.data.augment import augmentation_of
 from ser_toolkit.data.cache import FeatureCache
 from ser_toolkit.data.cache_entry import find_entries
 from ser_toolkit.data.fingerprint import fingerprint
@@ -22,7 +23,9 @@ from ser_toolkit.data.segments import PRESETS, Segmentation
 from ser_toolkit.data.utterance import Utterance
 from ser_toolkit.errors import AudioError, ComponentError, ConfigError, OutputError
 from ser_toolkit.features import FeatureSet
+from ser_toolkit.noise.extraction import samples_of
 from ser_toolkit.plugin_registry import default_registry
+from ser_toolkit.training.config import AugmentConfig
 from ser_toolkit.training.store import build_store, open_store, recording_hash
 
 SR = 16_000
@@ -49,11 +52,12 @@ class Gain:
     copies: int = 2
     factor: float = 0.5
     fails_below_s: float = 0.0
+    wants_voices: bool = False
 
     def key(self):
         return f"gain {self.factor}"
 
-    def __call__(self, y, sr, *, recording, copy):
+    def __call__(self, y, sr, *, recording, copy, voices=()):
         assert recording == recording_hash(y)
         if copy == 2 and len(y) < self.fails_below_s * sr:
             raise AudioError("unreadable", "too short to alter")
@@ -414,3 +418,27 @@ def test_a_second_run_on_real_recordings_neither_decodes_nor_computes(corpora, t
     monkeypatch.setattr(extraction, "fingerprint", refuse)
     build_store(tmp_path / "second", utterances, features, cache=FeatureCache(tmp_path / "cache"))
     assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+
+
+def test_copies_with_voices_change_with_who_is_heard_and_survive_who_cannot_be_read(corpus, tmp_path):
+    some = [dataclasses.replace(u, speaker="a") for u in corpus[6:9]]
+    noise = AugmentConfig(waveform=[{"name": "AddAnyNoise", "kinds": ["voices"], "p": 1.0}], copies=2)
+    augmentation = augmentation_of(noise, seed=0)
+
+    def copies_of_the_first(name):
+        samples_of.cache_clear()
+        cache = FeatureCache(tmp_path / "cache")
+        store = build_store(tmp_path / name, some, front(), cache=cache, augmentation=augmentation)
+        of_it = [np.flatnonzero((store.owner == 0) & (store.copy == copy)) for copy in range(3)]
+        return [np.stack([store.get("mel", i) for i in windows]) for windows in of_it]
+
+    first = copies_of_the_first("first")
+    assert not np.array_equal(first[1], first[2])
+    shutil.copy(some[0].file, some[1].file)
+    second = copies_of_the_first("second")
+    some[1].file.write_text("no audio")
+    third = copies_of_the_first("third")
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[0], third[0])
+    for a, b in ((first, second), (second, third), (first, third)):
+        assert not np.array_equal(a[1], b[1])
