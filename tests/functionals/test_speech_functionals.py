@@ -93,3 +93,16 @@ def test_rhythm_of_voicing():
     got = dict(zip(NAMES, SpeechFunctionals()(y, SR), strict=True))
     assert 0.3 < got["voiced share"] < 0.75
     assert got["voiced parts per frame"] * 300 >= 2
+
+
+def test_without_voice_what_is_left_is_the_same_but_for_its_last_frames():
+    assert_extractor(SpeechFunctionals(voice=False))
+    y = speech(3.0, SR)
+    names = SpeechFunctionals(voice=False).spec(None, SR).names
+    assert len(names) == len(set(names)) == 37 * 82 == 3034
+    everything = dict(zip(NAMES, SpeechFunctionals()(y, SR), strict=True))
+    spectral = SpeechFunctionals(voice=False)(y, SR)
+    means = [name.endswith(": mean") for name in names]
+    np.testing.assert_allclose(
+        spectral[means], [everything[n] for n in names if n.endswith(": mean")], rtol=0.05, atol=0.05
+    )
