@@ -11,6 +11,7 @@ import pytest
 
 from ser_toolkit.errors import ModelError, RecipeError
 from ser_toolkit.inference.front_end import front_end
+from ser_toolkit.inference.model import Model
 from ser_toolkit.inference.session import open_session, recipe_text
 from ser_toolkit.models import bundled
 from ser_toolkit.models.listing import bundled_models
@@ -30,17 +31,17 @@ class Needy(FakeVector):
 
 
 class WithNeedy:
-    """The registry, in which eGeMAPS needs more than is there."""
+    """The registry, in which the functionals need more than is there."""
 
     def find(self, kind, name):
         found = default_registry().find(kind, name)
-        if name == "egemaps":
+        if name == "speech-functionals":
             return type("Found", (), {"cls": _needy(found.cls), "dist": found.dist})
         return found
 
 
 def _needy(cls):
-    return type("Egemaps", (cls,), {"libraries": ("no-such-library",)})
+    return type("Functionals", (cls,), {"libraries": ("no-such-library",)})
 
 
 def test_the_default_is_bundled():
@@ -87,7 +88,14 @@ def test_every_bundled_model_has_its_facts():
         assert "UA" in model.scores
         assert 10_000 < model.n_bytes < 20_000_000
     (emodb,) = (model for model in listed if model.name == "emodb")
-    assert "openSMILE" in emodb.licence
+    assert emodb.licence.startswith("CC0")
+
+
+@pytest.mark.parametrize("name", bundled.names())
+def test_no_bundled_model_needs_opensmile(name):
+    recipe = Model.open(name, device="cpu").recipe
+    assert "opensmile" not in recipe.libraries
+    assert "openSMILE" not in recipe.license
 
 
 def test_cards_and_files_that_are_no_models(tmp_path):
