@@ -1,7 +1,7 @@
 """A training small enough for milliseconds: synthetic hums, fake features, a network without batch normalization.
 
-Run as a script it trains once, under torchrun too: ``tiny_training.py STORE OUT SETTINGS``, settings being JSON of the
-configuration's tables; the outcome is written to ``OUT/outcome.json``.
+Run as a script it trains, under torchrun too: ``tiny_training.py STORE OUT SETTINGS...``, settings being JSON of the
+configuration's tables; the outcome of the first is written to ``OUT/0/outcome.json``.
 """
 
 from __future__ import annotations
@@ -43,22 +43,24 @@ class TinyModel:
     name: ClassVar[str] = "tiny"
     version: ClassVar[int] = 1
     dropout: float = 0.0
+    norm: bool = False
 
     def build(self, inputs, targets):
-        return TinyNetwork(inputs, targets[0], self.dropout)
+        return TinyNetwork(inputs, targets[0], self.dropout, norm=self.norm)
 
 
 class TinyNetwork(nn.Module):
     alive: ClassVar[weakref.WeakSet[nn.Module]] = weakref.WeakSet()
 
-    def __init__(self, inputs, target, dropout):
+    def __init__(self, inputs, target, dropout, *, norm=False):
         super().__init__()
         self.alive.add(self)
         self.inputs, self.target = tuple(inputs), target.name
         size = sum(int(np.prod(s.shape)) for s in inputs.values())
         self.layers = nn.Sequential(
-            nn.Linear(size, 12), nn.Tanh(), nn.Dropout(dropout), nn.Linear(12, len(target.labels))
-        )
+            nn.Linear(size, 12), nn.BatchNorm1d(12) if norm else nn.Identity(), nn.Tanh(), nn.Dropout(dropout),
+            nn.Linear(12, len(target.labels)),
+        )  # fmt: skip
 
     def forward(self, **features):
         x = torch.cat([features[k].flatten(1) for k in self.inputs], dim=1)  # (B, all values)
@@ -123,14 +125,20 @@ def classes_of(utterances) -> np.ndarray:
     return np.array([LABELS.index(u.emotion) for u in utterances])
 
 
-def main(store: str, out: str, settings: str) -> None:
-    folder = Path(out)
-    config = configure(**json.loads(settings))
+def main(store: str, out: str, *settings: str) -> None:
+    for number, each in enumerate(settings):
+        train_once(store, Path(out) / str(number), json.loads(each))
+
+
+def train_once(store: str, folder: Path, settings: dict[str, Any]) -> None:
+    config = configure(**settings)
+    model = TinyModel(dropout=config.model.get("dropout", 0.0), norm=config.model.get("norm", False))
     utterances, parts = listed(folder)
     accelerator = make_accelerator(config, "cpu")
     state, logits, epochs = fit_network(
-        plan_of(config), open_store(Path(store)), parts, classes_of(utterances), config, accelerator, folder, Silent()
-    )
+        plan_of(config, model=model), open_store(Path(store)), parts, classes_of(utterances), config, accelerator,
+        folder, Silent(),
+    )  # fmt: skip
     if accelerator.is_main_process:
         outcome = {
             "processes": accelerator.num_processes,
@@ -141,7 +149,7 @@ def main(store: str, out: str, settings: str) -> None:
             "test": logits["test"].tolist(),
         }
         (folder / "outcome.json").write_text(json.dumps(outcome))
-    accelerator.end_training()
+    accelerator.wait_for_everyone()
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from ser_toolkit.cli import (
     train,
 )
 from ser_toolkit.errors import ConfigError, SerToolkitError
+from ser_toolkit.training.processes import first_here, give_way
 
 __all__ = ["app", "main"]
 
@@ -86,7 +87,8 @@ def main() -> None:
         _complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        if first_here():
+            sys.stderr.write("interrupted\n")
         sys.exit(130)
     except BrokenPipeError:
         # the reader of our output has gone (| head): nothing is left to say, and nobody to say it to
@@ -109,4 +111,5 @@ def _complain(error: SerToolkitError) -> None:
 
     from ser_toolkit.report.terminal import console
 
-    console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+    text = Text.assemble(("error: ", "bold red"), give_way(), str(error))
+    console(stderr=True).print(text, soft_wrap=True)

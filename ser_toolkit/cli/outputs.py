@@ -66,17 +66,31 @@ def check_report_tier() -> None:
 
 @contextlib.contextmanager
 def resumable(progress: RichProgress, out: Path) -> Iterator[None]:
-    """On Ctrl-C, or when the disk is full, say how to go on."""
+    """On Ctrl-C, when a launcher ends its processes, or when the disk is full, say how to go on."""
     from ser_toolkit.errors import OutputError
     from ser_toolkit.training.folder import CONFIG
+    from ser_toolkit.training.processes import first_here, process_count
 
     try:
-        yield
+        with _heard() if process_count() > 1 else contextlib.nullcontext():
+            yield
     except KeyboardInterrupt:
-        if out.exists():
+        if out.exists() and first_here():
             progress.print(f"interrupted; go on with the same command and --resume (what is done is in {out})")
         raise
     except (OSError, OutputError):
         if (out / CONFIG).is_file():  # else nothing was begun that could be continued
             progress.print(f"stopped; when {out} can be written again, go on with the same command and --resume")
         raise
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Take the SIGTERM of a launcher, whose other process has failed, like Ctrl-C while the body runs."""
+    import signal
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

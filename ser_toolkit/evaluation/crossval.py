@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from ser_toolkit.training.chosen import chosen_in_folds
 from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.folder import refuse_full
 from ser_toolkit.training.plan import Plan
+from ser_toolkit.training.processes import agreed
 
 if TYPE_CHECKING:
     from ser_toolkit.data.cache import FeatureCache
@@ -148,7 +150,8 @@ def cross_validate(
     with job.begun({"model": plan.check(job.counts())}, resume=resume):
         job.announce(progress, plan)
         store: FeatureStore | None = None
-        known = job.remembered() if is_finished(out / "folds", data, job.folds, chosen, models=models) else None
+        finished = functools.partial(is_finished, out / "folds", data, job.folds, chosen, models=models)
+        known = job.remembered() if agreed(job.accelerator, finished) else None
         if known is None:
             store = job.features(plan, progress, cache=cache)
             job, excluded = job.guarded(store), store.excluded

@@ -16,8 +16,9 @@ from ser_toolkit.training.announcement import device_name, ignored_columns, unus
 from ser_toolkit.training.audio_state import AudioState, Guarded
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
 from ser_toolkit.training.fitting import make_accelerator
-from ser_toolkit.training.folder import COMPONENTS, run_folder, state_of
+from ser_toolkit.training.folder import BATCHES, COMPONENTS, run_folder, state_of
 from ser_toolkit.training.guard import GuardReport, check_folds, mark
+from ser_toolkit.training.processes import in_one_job
 from ser_toolkit.training.progress import Progress, Silent
 from ser_toolkit.training.protocols import folds_of
 from ser_toolkit.training.split_file import write_split
@@ -101,14 +102,16 @@ class Job:
             As `run_folder`.
         """
         if not self.main:
-            yield
+            with in_one_job(self.accelerator):
+                yield
             return
         first, *_ = recipes.values()
         state: dict[str, Any] = state_of(self.config, self.data, first)
         del state["config"]["training"]["seeds"]  # seeds may be added to a job
         state[COMPONENTS] = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
         state["split"] = self.folds.digest
-        with run_folder(self.out, state, resume=resume, growing=(COMPONENTS,)):
+        state[BATCHES] = self.config.training.accumulate * self.accelerator.num_processes if self.accelerator else 1
+        with in_one_job(self.accelerator), run_folder(self.out, state, resume=resume, growing=(COMPONENTS,)):
             write_split(self.out / "split.csv", self.data.utterances, self.folds)
             yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 import time
@@ -21,6 +22,7 @@ from ser_toolkit.training.agreement import agreements
 from ser_toolkit.training.checkpoint import RECIPE, save_run
 from ser_toolkit.training.fold import FittedFold, check_fold, fit_fold, teachers_of
 from ser_toolkit.training.metrics import score
+from ser_toolkit.training.processes import agreed
 from ser_toolkit.training.progress import Silent
 from ser_toolkit.training.training_entry import training_entry
 
@@ -121,13 +123,11 @@ def run_folds(
             name = fold_file(seed, i)
             path, work = folder / f"{name}.parquet", model_folder(folder, seed, i)
             began, seconds, epochs = time.perf_counter(), 0.0, 0
-            predictions = _finished(path, data)
-            if models == "need" and predictions is not None and not (work / RECIPE).is_file():
+            predictions = agreed(accelerator, functools.partial(_finished, path, data))
+            if predictions is not None and models == "need" and not agreed(accelerator, (work / RECIPE).is_file):
                 predictions = None
                 if main:
                     progress.caution(f"{fold.name}, seed {seed}: its model was not kept, and is fitted again")
-            if accelerator is not None:
-                accelerator.wait_for_everyone()  # all processes have looked before one of them writes
             if predictions is None:
                 assert store is not None, "features are needed for what is not finished"
                 if main:

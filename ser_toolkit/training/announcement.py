@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ser_toolkit.errors import ConfigError
 from ser_toolkit.interfaces import ClassicalModel
+from ser_toolkit.training.processes import process_count
 from ser_toolkit.training.spec_augment import axes_of
 from ser_toolkit.training.spectrogram_level import in_decibels
 
@@ -63,6 +63,7 @@ def unused_settings(plan: Plan, config: TrainConfig, utterances: Sequence[Uttera
     """
     training, augment = config.training, config.augment
     given = {
+        "training.accumulate": training.accumulate > 1,
         "training.sampling": training.sampling != "all",
         "training.soft_labels": training.soft_labels,
         "training.schedule": training.schedule != "constant",
@@ -102,8 +103,8 @@ def check_alone(plan: Plan) -> None:
     ConfigError
         Under torchrun or accelerate's launcher with more than one process.
     """
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if isinstance(plan.model, ClassicalModel) and processes.isdecimal() and int(processes) > 1:
+    processes = process_count()
+    if isinstance(plan.model, ClassicalModel) and processes > 1:
         raise ConfigError(
             f"{plan.model.name} is fitted by one process, and {processes} were started: run the command without "
             "torchrun or accelerate launch"

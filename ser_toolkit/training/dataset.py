@@ -12,9 +12,10 @@ import numpy as np
 
 from ser_toolkit.data.augment import augmentation_of
 from ser_toolkit.data.manifest import read_manifest
-from ser_toolkit.errors import ManifestError
+from ser_toolkit.errors import ConfigError, ManifestError
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.training.audio_state import AudioState, check_audio, files_digest
+from ser_toolkit.training.processes import waiting_for_main
 from ser_toolkit.training.ratings import ratings_of, scales_of
 from ser_toolkit.training.store import FeatureStore, build_store, open_store
 from ser_toolkit.training.teachers import read_teachers
@@ -205,33 +206,39 @@ def extract(
     ManifestError
         If no recording can be used.
     ConfigError
-        If the audio is not that of the earlier attempt.
+        If the audio is not that of the earlier attempt, or the main process writes to another file system.
     """
     if config.distill and accelerator is not None:
         features = with_teachers(features, read_teachers(config.distill, registry or default_registry()))
-    if accelerator is None or accelerator.is_main_process:
-        before = AudioState.load(folder.parent, folder.name)
-        files = files_digest(data.utterances)
-        if before is None or before.files != files or not _holds(folder, features, before):
-            made = build_store(
-                folder,
-                data.utterances,
-                features,
-                cache=cache,
-                augmentation=augmentation_of(config.augment, seed=config.training.seed, sr=config.sr),
-                augmented=augmented,
-                workers=config.training.workers,
-                on_progress=progress.extracting,
-            )
-            now = AudioState.of(made, files)
-            if before is not None:
-                check_audio(before, now, data.utterances, folder=folder.parent)
-            now.save(folder.parent, folder.name)
-        for warning in cache.warnings if cache else ():
-            progress.caution(warning)
-    if accelerator is not None:
-        accelerator.wait_for_everyone()
-    store = open_store(folder)
+    with waiting_for_main(accelerator) as wait:
+        if accelerator is None or accelerator.is_main_process:
+            before = AudioState.load(folder.parent, folder.name)
+            files = files_digest(data.utterances)
+            if before is None or before.files != files or not _holds(folder, features, before):
+                made = build_store(
+                    folder,
+                    data.utterances,
+                    features,
+                    cache=cache,
+                    augmentation=augmentation_of(config.augment, seed=config.training.seed, sr=config.sr),
+                    augmented=augmented,
+                    workers=config.training.workers,
+                    on_progress=progress.extracting,
+                )
+                now = AudioState.of(made, files)
+                if before is not None:
+                    check_audio(before, now, data.utterances, folder=folder.parent)
+                now.save(folder.parent, folder.name)
+            for warning in cache.warnings if cache else ():
+                progress.caution(warning)
+        wait()
+    try:
+        store = open_store(folder)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{folder}: the main process extracted the features to this folder, and this process does not see them: "
+            "the output folder must be on a file system that all nodes share, under the same path"
+        ) from error
     total = len(data.utterances)
     if store.excluded and len(store.excluded) == total:
         reasons = Counter(r.split(":")[0] for r in store.excluded.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import importlib.util
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from ser_toolkit.errors import ConfigError, DeviceError, MissingTierError
 from ser_toolkit.training.checkpoint import Classifier
 from ser_toolkit.training.grid_search import fit_by_speaker, groups_of
+from ser_toolkit.training.processes import STEP_LIMIT
 from ser_toolkit.training.ratings import in_units
 from ser_toolkit.training.standardize import fit_standardization
 from ser_toolkit.training.teaching import teach, with_teachers
@@ -64,6 +64,7 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
     try:
         import torch
         from accelerate import Accelerator, InitProcessGroupKwargs
+        from accelerate.utils import GradientAccumulationPlugin
     except ImportError as error:
         raise MissingTierError("training a network", "train", error.name) from error
     if device not in ("auto", "cpu", "cuda"):
@@ -81,12 +82,12 @@ def make_accelerator(config: TrainConfig, device: str) -> Accelerator:
     if tracker == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
         raise MissingTierError('training.tracker = "tensorboard"', "tracking", "tensorboard")
     try:
-        # the other processes wait while the first extracts features, for hours if need be
-        patience = InitProcessGroupKwargs(timeout=datetime.timedelta(days=7))
         return Accelerator(
             cpu=device == "cpu",
             mixed_precision=config.training.mixed_precision,
-            kwargs_handlers=[patience],
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=STEP_LIMIT)],
+            # training.accumulate says it; a setting of the launcher would scale gradients once more
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
             log_with=None if tracker == "none" else tracker,
             project_dir=None if tracker == "none" else ".",  # each training sets its own before anything is written
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ser_toolkit.training.dataset import Dataset
 
 __all__ = [
+    "BATCHES",
     "COMPONENTS",
     "changes_of",
     "new_folder",
@@ -35,7 +36,10 @@ CONFIG = "config.json"
 
 COMPONENTS = "components and libraries"
 
-_FREE = {"config.training.workers", "config.training.tracker"}
+BATCHES = "batches per step"
+"""Processes times ``training.accumulate``: runs that differ in both and not in this give the same."""
+
+_FREE = {"config.training.workers", "config.training.tracker", "config.training.accumulate"}
 """Keys that may be otherwise after a resume: no number depends on them."""
 
 _SHOWN = 5
@@ -102,7 +106,7 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     out : Path
         Run folder.
     state : mapping
-        JSON values, see `state_of`. Workers and tracker may change.
+        JSON values, see `state_of`. Workers and tracker may change; `accumulate` as `BATCHES` lets it.
     resume : bool
         Whether there may be an unfinished run in it.
     growing : collection of str, optional
@@ -117,7 +121,7 @@ def prepare_folder(out: Path, state: Mapping[str, Any], *, resume: bool, growing
     """
     path, state = out / CONFIG, dict(state)
     if resume and path.is_file():
-        before = read_state(out)
+        before = {BATCHES: 1, **read_state(out)}
         if isinstance(before.get("config"), Mapping) and isinstance(state.get("config"), Mapping):
             before["config"] = with_new_settings(before["config"], state["config"])
         changed = []

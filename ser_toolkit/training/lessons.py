@@ -69,7 +69,7 @@ class Lessons:
         step: int,
         rows: NDArray[np.int64],
         n_rows: int,
-        rank: int,
+        share: int,
     ) -> tuple[dict[str, Tensor], Tensor, Tensor | None, Tensor | None]:
         """One step.
 
@@ -81,12 +81,12 @@ class Lessons:
             Inputs of the network.
         device : torch.device
             Where to put everything.
-        epoch, step, rank : int
-            Of the training and the process; with the seed they decide all alterations.
+        epoch, step, share : int
+            Of the training, and which of the batches of the step; with the seed they decide all alterations.
         rows : ndarray of int64, shape (batch,)
-            Which rows of the step's windows these are, where several processes share them.
+            Which rows of the step's windows these are.
         n_rows : int
-            Windows of the step in all processes.
+            Windows of the step in all batches.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class Lessons:
             return batch, labels, taught, rated
         given = [part for part in (labels, taught, rated) if part is not None]
         mixed = torch.cat(given, dim=1) if len(given) > 1 else labels
-        batch, mixed = self.altered.mix(batch, mixed, epoch=epoch, step=step, rank=rank)
+        batch, mixed = self.altered.mix(batch, mixed, epoch=epoch, step=step, share=share)
         parts = list(torch.split(mixed, [part.shape[1] for part in given], dim=1))
         labels = parts.pop(0)
         taught = None if taught is None else parts.pop(0)

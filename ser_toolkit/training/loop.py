@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,27 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from ser_toolkit.data import atomic
-from ser_toolkit.errors import SplitError
-from ser_toolkit.training.agreement import agreements
+from ser_toolkit.errors import ConfigError, SplitError
 from ser_toolkit.training.alterations import Alterations, alterations_of
 from ser_toolkit.training.averaging import WeightAverage, average_of
-from ser_toolkit.training.batches import Labelled, logits_of
+from ser_toolkit.training.batch_statistics import RunningStatistics
+from ser_toolkit.training.batches import Labelled
+from ser_toolkit.training.development import development_scores
 from ser_toolkit.training.epochs import Epoch
 from ser_toolkit.training.lessons import Lessons
-from ser_toolkit.training.metrics import aggregate, score, softmax
 from ser_toolkit.training.network import StandardizedNetwork
 from ser_toolkit.training.objective import Objective
-from ser_toolkit.training.ratings import from_unit
+from ser_toolkit.training.processes import agreed
 from ser_toolkit.training.schedule import learning_rate
 from ser_toolkit.training.selection import is_best, is_finished
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from numpy.typing import NDArray
 
     from ser_toolkit.training.config import AugmentConfig, TrainingConfig
     from ser_toolkit.training.distillation import Distillation
@@ -75,6 +73,11 @@ def fit(
     The order of windows and all random numbers of an epoch depend on seed and epoch alone, so that a run that was
     killed and continued ends with the same weights as one that was not.
 
+    The windows of a step are dealt into ``accumulate`` batches for each process, and the gradients of all batches are
+    averaged. What happens to a batch depends on its place in the step and not on the process, so that the same number
+    of batches gives the same weights but for rounding, however many processes share them. Batch normalization is by
+    one batch while training; its running statistics are means over the batches of a step.
+
     Parameters
     ----------
     network : StandardizedNetwork
@@ -111,8 +114,10 @@ def fit(
     ------
     SplitError
         With too few training windows for a step.
+    ConfigError
+        If not all processes see the same checkpoint.
     """
-    world = accelerator.num_processes
+    shares = accelerator.num_processes * config.accumulate
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, eps=1e-7, weight_decay=config.weight_decay)
     prepared, optimizer = accelerator.prepare(network, optimizer)
@@ -123,11 +128,13 @@ def fit(
     if accelerator.scaler is not None:  # the accelerator may have trained another network before
         accelerator.scaler.load_state_dict(torch.amp.GradScaler().state_dict())
     # a last batch too small for batch normalization is left out; another order brings its windows in next time
-    full, rest = divmod(len(train.windows), config.batch_size * world)
-    steps = full + (rest >= 2 * world)
+    full, rest = divmod(len(train.windows), config.batch_size * shares)
+    steps = full + (rest >= 2 * shares)
     if not steps:
+        each = f" in {shares} batches" if shares > 1 else ""
         raise SplitError(
-            f"{len(train.windows)} training windows are too few for batches of {config.batch_size}: add data"
+            f"{len(train.windows)} training windows are too few for a step of {config.batch_size * shares}{each}: "
+            "add data, or make steps smaller"
         )
     epochs: list[Epoch] = []
     state: dict[str, torch.Tensor] = {}
@@ -141,10 +148,23 @@ def fit(
         if average:
             average.load(saved["average"])
         epochs, state = [Epoch(**row) for row in saved["epochs"]], saved["best"]
-        for row in epochs:
-            on_epoch(row)
+    if agreed(accelerator, lambda: len(epochs)) != len(epochs):
+        raise ConfigError(
+            f"{checkpoint}: this process sees {len(epochs)} epochs there, the main process another number: all "
+            "processes must write to one folder, on a file system that all nodes share"
+        )
+    for row in epochs:
+        on_epoch(row)
     altered = alterations_of(network, augment, seed=config.seed) if augment else Alterations()
     lessons = Lessons.of(train, altered, distillation)
+
+    def scored(number: int, train_loss: float, lr: float, began: float) -> Epoch:
+        with average.shown() if average else contextlib.nullcontext():
+            scores = development_scores(network, objective, dev, config, accelerator)
+        seconds = time.perf_counter() - began
+        row = Epoch(epoch=number, train_loss=train_loss, **scores, lr=lr, seconds=seconds, best=False)
+        return replace(row, best=is_best(config, epochs, epoch=number, ua=row.dev_score, loss=row.dev_loss))
+
     for number in range(len(epochs) + 1, config.epochs + 1):
         if is_finished(config, epochs):
             break
@@ -163,17 +183,7 @@ def fit(
             steps,
             on_step,
         )
-        shared: list[Epoch | None] = [None]
-        if accelerator.is_main_process:
-            with average.shown() if average else contextlib.nullcontext():
-                scores = _evaluate(network, objective, dev, config, accelerator)
-            seconds = time.perf_counter() - began
-            row = Epoch(epoch=number, train_loss=train_loss, **scores, lr=lr, seconds=seconds, best=False)
-            best = is_best(config, epochs, epoch=number, ua=row.dev_score, loss=row.dev_loss)
-            shared = [replace(row, best=best)]
-        broadcast_object_list(shared)
-        assert shared[0] is not None
-        epoch = shared[0]
+        epoch = agreed(accelerator, functools.partial(scored, number, train_loss, lr, began))
         epochs.append(epoch)
         if epoch.best:
             kept = average.weights if average else network.state_dict()
@@ -210,79 +220,52 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """One pass over the training windows; mean loss over all processes, and the last learning rate."""
     world, rank = accelerator.num_processes, accelerator.process_index
-    number, step_size = len(past) + 1, config.batch_size * world
-    torch.manual_seed((config.seed * 100_003 + number) * world + rank)
+    shares = world * config.accumulate
+    number, step_size = len(past) + 1, config.batch_size * shares
+    torch.manual_seed(config.seed * 100_003 + number)
     order = train.order(config, epoch=number)
     prepared.train()
     total, seen, lr = 0.0, 0, config.lr
+    statistics = RunningStatistics.of(network) if shares > 1 else RunningStatistics(live=())
     for step in range(steps):
         part = order[step * step_size : (step + 1) * step_size]
-        rows = np.arange(rank, len(part) - len(part) % world, world)
-        mine = part[rows]
-        batch, wanted, taught, rated = lessons.batch(
-            mine, network.specs, accelerator.device, epoch=number, step=step, rows=rows, n_rows=len(part), rank=rank
-        )
         lr = learning_rate(config, past, step=step, steps=steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        with accelerator.autocast():
-            outputs = prepared(**batch)
-        value = objective(outputs, wanted, rated, taught, lessons.distillation)
-        accelerator.backward(value)
+        before, after = statistics.copies(), []
+        for share in range(rank, shares, world):
+            statistics.put(before)
+            rows = np.arange(share, len(part) - len(part) % shares, shares)
+            batch, wanted, taught, rated = lessons.batch(
+                part[rows],
+                network.specs,
+                accelerator.device,
+                epoch=number,
+                step=step,
+                rows=rows,
+                n_rows=len(part),
+                share=share,
+            )
+            if shares > 1:  # dropout, alike whoever has the share
+                place = np.random.SeedSequence([config.seed, number, step, share])
+                torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
+            with contextlib.nullcontext() if share + world >= shares else accelerator.no_sync(prepared):
+                with accelerator.autocast():
+                    outputs = prepared(**batch)
+                value = objective(outputs, wanted, rated, taught, lessons.distillation)
+                accelerator.backward(value / config.accumulate)
+            after.append(statistics.copies())
+            total += float(value.detach()) * len(rows)
+            seen += len(rows)
+        statistics.put_mean(after, accelerator)
         if config.clip_norm:
             accelerator.clip_grad_norm_(prepared.parameters(), config.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
         if average:
             average.update(len(past) * steps + step)
-        total += float(value.detach()) * len(mine)
-        seen += len(mine)
         on_step(number, step + 1, steps, total / seen)
     if world > 1:
         sums = torch.tensor([total, seen], dtype=torch.float64, device=accelerator.device)
         total, seen = accelerator.reduce(sums).tolist()
     return total / seen, lr
-
-
-def _evaluate(
-    network: StandardizedNetwork, objective: Objective, dev: Labelled, config: TrainingConfig, accelerator: Accelerator
-) -> dict[str, Any]:
-    """Loss per window, and scores at both levels, of the development part: fields of `Epoch`."""
-    with accelerator.autocast():
-        outputs = logits_of(network, network.specs, dev, batch_size=config.batch_size, device=accelerator.device)
-    logits, values = np.split(outputs, [len(dev.labels)], axis=1)
-    parts = {"classes": logits, "dimensions": values} if dev.labels else {"dimensions": values}
-    rated = dev.rated
-    with torch.inference_mode():
-        dev_loss = float(
-            objective(
-                {name: torch.from_numpy(part).to(accelerator.device) for name, part in parts.items()},
-                torch.from_numpy(dev.targets).to(accelerator.device),
-                None if rated is None else torch.from_numpy(rated).to(accelerator.device),
-            )
-        )
-    owners, owner = np.unique(dev.owner, return_inverse=True)
-    found = {"dev_loss": dev_loss, "dimensions": _dimension_scores(values, dev, owners, owner)}
-    if not dev.labels:
-        return found | dict.fromkeys(("dev_wa", "dev_ua", "dev_window_wa", "dev_window_ua"), math.nan)
-    probabilities = softmax(logits)
-    window = score(dev.truth, probabilities.argmax(axis=1), dev.labels)
-    mean, _ = aggregate(probabilities, owner, len(owners))
-    utterance = score(dev.classes[owners], mean.argmax(axis=1), dev.labels)
-    return found | {
-        "dev_wa": utterance.wa,
-        "dev_ua": utterance.ua,
-        "dev_window_wa": window.wa,
-        "dev_window_ua": window.ua,
-    }
-
-
-def _dimension_scores(
-    values: NDArray[np.float32], dev: Labelled, owners: NDArray[np.int64], owner: NDArray[np.int64]
-) -> dict[str, float]:
-    """CCC and RMSE of utterances, whose values are the means over their windows."""
-    if dev.ratings is None:
-        return {}
-    means, _ = aggregate(from_unit(values, list(dev.scales.values())), owner, len(owners))
-    each = agreements(dev.ratings[owners], means, tuple(dev.scales))
-    return {f"dev_{kind}_{name}": getattr(a, kind) for name, a in each.items() for kind in ("ccc", "rmse")}

@@ -54,7 +54,7 @@ class Mixup:
         *,
         epoch: int,
         step: int,
-        rank: int,
+        share: int,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Mix a batch.
 
@@ -68,8 +68,8 @@ class Mixup:
             Inputs, in order.
         means : mapping of str to Tensor
             What a window counts as beyond its end, shaped to broadcast over a window.
-        epoch, step, rank : int
-            Of the training and the process; with the seed they decide.
+        epoch, step, share : int
+            Of the training, and which of the batches of the step; with the seed they decide.
 
         Returns
         -------
@@ -78,12 +78,12 @@ class Mixup:
         targets : Tensor
             (B, K), mixed likewise.
         """
-        rng = np.random.default_rng([self.seed, epoch, step, _STREAM, rank])
-        share = torch.from_numpy(rng.beta(self.alpha, self.alpha, len(targets)).astype(np.float32)).to(targets.device)
+        rng = np.random.default_rng([self.seed, epoch, step, _STREAM, share])
+        kept = torch.from_numpy(rng.beta(self.alpha, self.alpha, len(targets)).astype(np.float32)).to(targets.device)
         other = torch.from_numpy(rng.permutation(len(targets))).to(targets.device)
 
         def mix(x: Tensor) -> Tensor:
-            return torch.lerp(x[other], x, share.reshape(-1, *[1] * (x.ndim - 1)))
+            return torch.lerp(x[other], x, kept.reshape(-1, *[1] * (x.ndim - 1)))
 
         mixed = {}
         for key, spec in specs.items():

@@ -25,9 +25,10 @@ from ser_toolkit.training.config import TrainConfig, check_config
 from ser_toolkit.training.dataset import Dataset, extract, read_dataset
 from ser_toolkit.training.fitting import make_accelerator
 from ser_toolkit.training.fold import FittedFold, fit_fold
-from ser_toolkit.training.folder import refuse_full, run_folder, state_of
+from ser_toolkit.training.folder import BATCHES, refuse_full, run_folder, state_of
 from ser_toolkit.training.guard import check_folds, mark
 from ser_toolkit.training.plan import Plan
+from ser_toolkit.training.processes import agreed, in_one_job
 from ser_toolkit.training.progress import Progress, Silent
 from ser_toolkit.training.protocols import Folds, folds_of
 from ser_toolkit.training.results import TrainResult, read_result, score_part, write_results
@@ -126,8 +127,10 @@ def train(
     if not main:
         progress = Silent()
     with contextlib.ExitStack() as until_the_end:
+        until_the_end.enter_context(in_one_job(accelerator))
         if main:
-            state = {**state_of(config, data, untrained), "split": folds.digest}
+            batches = config.training.accumulate * accelerator.num_processes if accelerator else 1
+            state = {**state_of(config, data, untrained), "split": folds.digest, BATCHES: batches}
             until_the_end.enter_context(run_folder(out, state, resume=resume))
             write_split(out / "split.csv", data.utterances, folds)
             progress.starting(
@@ -141,7 +144,7 @@ def train(
                     *unused_settings(plan, config, data.utterances),
                 ],
             )
-        if resume and (out / RECIPE).is_file():
+        if resume and agreed(accelerator, (out / RECIPE).is_file):
             if main:
                 shutil.rmtree(out / "work", ignore_errors=True)  # of a run that was killed at its very end
             return read_result(out)

@@ -121,7 +121,10 @@ class TrainingConfig(Settings):
         Whose weights are kept: those of the epoch with the best UA on the development speakers (without emotions: the
         best mean CCC of the dimensions), with the lowest loss there, or of the last epoch.
     batch_size : int
-        Segments per step and process.
+        Segments per batch.
+    accumulate : int
+        Batches per step and process, whose gradients are averaged: a step sees ``batch_size * accumulate`` segments in
+        each process.
     lr : float
         Learning rate of Adam.
     weight_decay : float
@@ -164,6 +167,7 @@ class TrainingConfig(Settings):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     patience: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 32
+    accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
     lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
     select: Literal["ua", "loss", "last"] = "ua"
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0

@@ -78,7 +78,7 @@ def test_labels_and_lessons_are_mixed_alike(material):
     network = network_of(store, train)
     taught = Distillation.of(np.log(np.eye(2)[train.truth] * 0.98 + 0.01).astype(np.float32), CONFIG)
     rows = np.arange(16)
-    where = {"epoch": 1, "step": 0, "rows": rows, "n_rows": 16, "rank": 0}
+    where = {"epoch": 1, "step": 0, "rows": rows, "n_rows": 16, "share": 0}
     altered = alterations_of(network, check_config({"augment": {"mixup": 0.8}}).augment, seed=0)
     for changes, distillation in ((altered, taught), (altered, None), (Alterations(), taught)):
         lessons = Lessons.of(train, changes, distillation)

@@ -25,7 +25,7 @@ def mixed(alpha=0.4, **where):
     batch = {key: NUMBER.reshape(-1, *[1] * len(s.shape)) for key, s in SPECS.items()}
     batch = {key: batch[key].repeat(1, *(5 if n is None else n for n in SPECS[key].shape)) for key in SPECS}
     batch["long_length"] = LENGTH
-    place = {"epoch": 1, "step": 0, "rank": 0, **where}
+    place = {"epoch": 1, "step": 0, "share": 0, **where}
     return Mixup(alpha=alpha, seed=3)(batch, torch.eye(ROWS), SPECS, MEANS, **place)
 
 
@@ -62,6 +62,6 @@ def test_small_alpha_leaves_most_nearly_as_they_are():
 def test_random_numbers_depend_on_where_it_is_alone():
     _, once = mixed()
     assert torch.equal(mixed()[1], once)
-    for where in ({"epoch": 2}, {"step": 1}, {"rank": 1}):
+    for where in ({"epoch": 2}, {"step": 1}, {"share": 1}):
         assert not torch.equal(mixed(**where)[1], once)
     assert np.isfinite(once.numpy()).all()

@@ -193,6 +193,7 @@ def test_run_folder_and_export_say_the_same(tiny_corpus, tiny_run, tiny_model, f
 @dataclasses.dataclass
 class _Alone:
     is_main_process: bool = True
+    num_processes: int = 1
 
     def wait_for_everyone(self):
         pass
