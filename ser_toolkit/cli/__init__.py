@@ -25,6 +25,7 @@ from ser_toolkit.cli import (
     export_onnx,
     extract,
     fuse,
+    listen,
     models,
     plugins,
     reproduce,
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("analyze", no_args_is_help=True)(analyze.analyze)
+app.command("listen")(listen.listen)
 app.command("extract", no_args_is_help=True)(extract.extract)
 app.command("train", no_args_is_help=True)(train.train)
 app.command("export-onnx", no_args_is_help=True)(export_onnx.export_onnx)

@@ -8,20 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ser_toolkit.data import audio, quality
+from ser_toolkit.data import audio
 from ser_toolkit.data.files import Found
-from ser_toolkit.data.speech import holds_speech
 from ser_toolkit.errors import AudioError, ModelError, RecipeError
 from ser_toolkit.features import FeatureSet
 from ser_toolkit.inference.aggregation import Summary
 from ser_toolkit.inference.assemble import Assemble
-from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.columns import columns_of
+from ser_toolkit.inference.follow import follow
 from ser_toolkit.inference.front_end import FrontEnd, Hop, front_end
 from ser_toolkit.inference.graph import check_graph
-from ser_toolkit.inference.live import live_windows
 from ser_toolkit.inference.pipeline import Row, decoded, in_process
 from ser_toolkit.inference.session import Session, open_session, recipe_text
 from ser_toolkit.manifest_features import refuse_columns
@@ -31,7 +27,7 @@ from ser_toolkit.recipe import Recipe
 from ser_toolkit.report.results import FileResult, WindowResult
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from ser_toolkit.inference.options import Speech
     from ser_toolkit.inference.plan import CacheUse
@@ -222,7 +218,7 @@ class Model:
             raise ModelError(f"{name}: {result.detail}")
         raise AudioError(result.reason, result.detail)
 
-    def stream(self, blocks: Iterable[ArrayLike], sr: int) -> Iterator[WindowResult]:
+    def stream(self, blocks: Iterable[ArrayLike], sr: int, *, rest: bool = False) -> Iterator[WindowResult]:
         """Emotion of live audio, window by window as soon as each is complete.
 
         Parameters
@@ -232,13 +228,18 @@ class Model:
             signed integers, which are divided by their full scale.
         sr : int
             Their sample rate in Hz.
+        rest : bool, optional
+            At the end of the blocks, also give the windows that `predict` has beyond the full ones: the last, which is
+            aligned to the end or filled, or the only one of audio that is shorter than a window. Without it, what
+            remains after the last full window is not looked at.
 
         Yields
         ------
         WindowResult
-            The full windows of the recipe, by its hop, but for those of silence or without speech; times count from
-            the first sample. What remains after the last full window is not looked at, and neither is a stream shorter
-            than one.
+            The windows of the recipe, by its hop, but for those of silence or without speech, which
+            `ser_toolkit.inference.follow.follow` has too; times count from the first sample. Where features slide
+            (mode ``"sliding"``), a window comes when the audio after it that they see has come, with eGeMAPS 1.5 s
+            later.
             Where the recipe has steps of scope ``"recording"``, such as against noise, they see the window and the
             10 s before it, not the recording: what they estimate may differ from what `predict` has, and so may the
             windows.
@@ -246,36 +247,16 @@ class Model:
         Raises
         ------
         ModelError
-            If the model sees whole recordings, or the audio around its windows (mode sliding).
+            If the model sees whole recordings.
         AudioError
-            ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono.
+            ``"non-finite"``, if samples are NaN or infinite; ``"undecodable"``, if a block is not mono; with `rest`
+            also ``"empty"`` and ``"too short"``.
         """
-        refuse_columns(self.features, self.name)
-        n_window = self.features.segmentation.n_window(self.recipe.sr)
-        if n_window is None or "recording" in self.features.scopes.values():
-            raise ModelError(f"{self.name} needs whole recordings and cannot follow a stream")
-        if any(getattr(e, "sliding_agreement", 1.0) < 1 for e in self.features.extractors.values()):
-            raise ModelError(
-                f"{self.name} needs the audio around each window (mode sliding) and cannot follow a stream"
-            )
-        single = replace(
-            self.features,
-            segmentation=replace(self.features.segmentation, tail="drop", short="drop"),
-            preprocess=self.features.segment_steps,
-        )
-        for start, window in live_windows(blocks, sr, self.features):
-            if quality.peak_dbfs(window) < quality.SILENT_DBFS:
-                continue
-            if self.speech and not holds_speech(window, self.recipe.sr):
-                continue
-            (block,) = single.blocks(window)
-            outputs = self.session.run(self.recipe.outputs, collate(block.features, self.specs))
-            yield self._window(start, outputs[0], start + n_window)
-
-    def _window(self, start: int, outputs: NDArray[np.float32], n_samples: int) -> WindowResult:
-        at = np.array([start], dtype=np.int64)
-        (window,) = self.summary.windows(at, outputs[None], n_samples=n_samples)
-        return window
+        for window in follow(self, blocks, sr, rest=rest):
+            if window.result:
+                yield window.result
+            elif window.error and not isinstance(window.error, AudioError):
+                raise window.error
 
 
 @dataclass(frozen=True)
