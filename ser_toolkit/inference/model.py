@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_toolkit.data import audio, quality
-from ser_toolkit.data.files import Found
+from ser_toolkit.data.files import Found, display_path
+from ser_toolkit.data.locations import Url, locate
 from ser_toolkit.data.speech import holds_speech
 from ser_toolkit.errors import AudioError, ModelError, RecipeError
 from ser_toolkit.features import FeatureSet
@@ -167,8 +168,9 @@ class Model:
             this into a row.)
         """
         if isinstance(source, str | Path):
-            rows = in_process(self._setup, [(0, Found(path=Path(source), root=Path(source)))], infer=True)
-            return self._result(rows, name=str(source))
+            place = locate(source)
+            rows = in_process(self._setup, [(0, Found(path=place, root=place))], infer=True)
+            return self._result(rows, name=display_path(place) if isinstance(place, Url) else str(source))
         if not isinstance(sr, numbers.Real):
             raise AudioError("undecodable", f"an array needs its sample rate, predict(y, sr); got {sr!r}")
         return self.predict_recording(audio.from_array(source, sr, sr=self.recipe.sr), name="<array>")
