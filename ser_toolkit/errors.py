@@ -15,6 +15,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "RecipeError",
+    "RemoteError",
     "SerToolkitError",
     "SplitError",
     "UnknownComponentError",
@@ -82,6 +83,27 @@ class DeviceError(SerToolkitError):
 
 class OutputError(SerToolkitError):
     """A result that could not be written."""
+
+
+class RemoteError(SerToolkitError):
+    """Something on another machine that cannot be read or written.
+
+    Parameters
+    ----------
+    detail : str
+        Why; without the address, which whoever asked for it puts before.
+    missing : bool, optional
+        Whether it is not there.
+    """
+
+    def __init__(self, detail: str, *, missing: bool = False) -> None:
+        super().__init__(detail)
+        self.missing = missing
+
+    @property
+    def reason(self) -> str:
+        """As of `AudioError`: ``"missing"`` or ``"unreadable"``."""
+        return "missing" if self.missing else "unreadable"
 
 
 class MissingTierError(SerToolkitError):

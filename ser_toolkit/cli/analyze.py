@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ser_toolkit.cli.option_values import hop_seconds, worker_count
-from ser_toolkit.cli.outputs import STREAM, refuse_input, refuse_stream
+from ser_toolkit.cli.outputs import STREAM, check_url, refuse_input, refuse_stream, refuse_url
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.inference.analysis import Analysis
     from ser_toolkit.report.analysis_progress import AnalysisProgress
     from ser_toolkit.report.tables import Kind, Writer
@@ -26,19 +27,21 @@ _WRITTEN, _TUNED, _ROBUST = "Output", "Windows and emotions", "Speed and robustn
 
 def analyze(
     paths: Annotated[
-        list[Path], typer.Argument(help="Audio files and folders (searched recursively).", metavar="PATH")
+        list[str],
+        typer.Argument(help="Audio files and folders (searched recursively), or their URLs (s3://, gs://, sftp://, "
+                       "https://).", metavar="PATH", path_type=str),
     ],
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Exported .onnx file, or name of a bundled model.")
+        str | None, typer.Option("--model", "-m", help="Exported .onnx file or its URL, or name of a bundled model.")
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", "-o", help="Write a table there: .csv, .parquet, .jsonl; -: standard output.",
-                     dir_okay=False, rich_help_panel=_WRITTEN),
+                     dir_okay=False, path_type=str, rich_help_panel=_WRITTEN),
     ] = None,
     report: Annotated[
-        Path | None,
-        typer.Option(help="Write a page to look at, with its data as .json beside it.", dir_okay=False,
+        str | None,
+        typer.Option(help="Write a page to look at, with its data as .json beside it.", dir_okay=False, path_type=str,
                      rich_help_panel=_WRITTEN, callback=refuse_stream),
     ] = None,
     format: Annotated[
@@ -53,10 +56,14 @@ def analyze(
         Literal["file", "window"], typer.Option(help="A row per file or per window.", rich_help_panel=_WRITTEN)
     ] = "file",
     textgrid: Annotated[
-        Path | None, typer.Option(help="Folder for Praat label tracks.", file_okay=False, rich_help_panel=_WRITTEN)
+        Path | None,
+        typer.Option(help="Folder for Praat label tracks.", file_okay=False, rich_help_panel=_WRITTEN,
+                     callback=refuse_url),
     ] = None,
     audacity: Annotated[
-        Path | None, typer.Option(help="Folder for Audacity label tracks.", file_okay=False, rich_help_panel=_WRITTEN)
+        Path | None,
+        typer.Option(help="Folder for Audacity label tracks.", file_okay=False, rich_help_panel=_WRITTEN,
+                     callback=refuse_url),
     ] = None,
     labels: Annotated[
         str,
@@ -126,8 +133,10 @@ def analyze(
     - `ser-toolkit analyze laughs/ --speech off`
     - `ser-toolkit analyze recordings/ --model model.onnx --device cuda --profile`
     - `ser-toolkit analyze recordings/ -o results.parquet --resume`
+    - `ser-toolkit analyze s3://bucket/calls/ -o s3://bucket/results.parquet`
     """
     from ser_toolkit.data.files import find_audio
+    from ser_toolkit.data.locations import locate
     from ser_toolkit.errors import OutputError
     from ser_toolkit.evaluation.truths import find_labels
     from ser_toolkit.inference.analysis import Analysis
@@ -139,16 +148,20 @@ def analyze(
     from ser_toolkit.report.tables import stream_writer
     from ser_toolkit.report.terminal_analysis import show_analysis
 
-    if output == STREAM:
+    if output == str(STREAM):
         output, format = None, format or "jsonl"
-    kind = _format(format, output, json=json)
-    kept = next((path for path in (output, report) if path is not None), None)
+    table, page = None if output is None else locate(output), None if report is None else locate(report)
+    kind = _format(format, table, json=json)
+    kept = next((path for path in (table, page) if path is not None), None)
     if resume and kept is None:
         raise typer.BadParameter("--resume needs the --output or --report of the run that was broken off")
     stderr = terminal.console(stderr=True)
-    files = find_audio(paths)
-    for path in (output, report):
-        refuse_input(path, [found.path for found in files] + ([Path(model)] if model else []))
+    places = [locate(path) for path in paths]
+    for path in (table, page):
+        check_url(path)
+    files = find_audio(places)
+    for path in (table, page):
+        refuse_input(path, [found.path for found in files] + ([locate(model)] if model else []))
     options = Options(
         model=model,
         device=device,
@@ -163,10 +176,10 @@ def analyze(
         hashes=labels != "none",
     )
     outputs = Outputs(
-        table=output,
+        table=table,
         kind="csv" if kind == "table" else kind,
         level=level,
-        report=report,
+        report=page,
         textgrid=textgrid,
         audacity=audacity,
         key=secrets.token_bytes(32) if no_paths else b"",
@@ -188,18 +201,18 @@ def analyze(
             stderr.print(f"warning: {warning}", style="yellow", markup=False)
         if not run.recipe.labels:
             _refuse_emotions(labels, textgrid=textgrid, audacity=audacity)
-        truths = find_labels(paths, labels, run.recipe.labels) if run.recipe.labels else None
+        truths = find_labels(places, labels, run.recipe.labels) if run.recipe.labels else None
         if run.n_resumed:
             stderr.print(f"{run.n_resumed} of {len(files)} files were done before", markup=False)
             progress = AnalysisProgress(stderr, len(files) - run.n_resumed)
         writer = None
-        if _streams(kind, output):
+        if _streams(kind, table):
             writer = stream_writer(
                 outputs.kind, run.recipe.labels, level=outputs.level, dimensions=run.recipe.dimensions
             )
         _analyze(run, progress, writer, outputs.key)
         about, labelled = run.info(), run.labelled(truths) if truths else None
-        if not _streams(kind, output) or profile:
+        if not _streams(kind, table) or profile:
             shown, names = hidden(run.journal, labelled, outputs.key)
             show_analysis(terminal.console(stderr=kind != "table"), shown, about, brief=kind != "table",
                           labelled=names, profile=profile)  # fmt: skip
@@ -235,7 +248,7 @@ def _refuse_emotions(labels: str, *, textgrid: Path | None, audacity: Path | Non
         )
 
 
-def _streams(kind: str, output: Path | None) -> bool:
+def _streams(kind: str, output: Location | None) -> bool:
     """Whether rows go to standard output as they come."""
     return kind != "table" and output is None
 
@@ -261,7 +274,7 @@ def _analyze(run: Analysis, progress: AnalysisProgress, writer: Writer | None, k
             writer.write(hide(ready) if hide else ready)
 
 
-def _format(given: Format | None, output: Path | None, *, json: bool) -> Format:
+def _format(given: Format | None, output: Location | None, *, json: bool) -> Format:
     if json and (given not in (None, "jsonl") or output is not None):
         raise typer.BadParameter("--json writes JSON lines to standard output; it takes no --format and no --output")
     if json:

@@ -26,7 +26,13 @@ __all__ = ["EvaluateCommand", "evaluate"]
 def evaluate(
     manifests: options.Manifests,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="A finished model (.onnx or run folder) instead of training.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A finished model (.onnx or its URL, or a run folder) instead of training.",
+            path_type=str,
+        ),
     ] = None,
     config: options.ConfigFile = None,
     protocol: Annotated[
@@ -118,7 +124,7 @@ def evaluate(
 
 
 def _cross_validated(
-    manifests: list[Path], out: Path, conditions: Sequence[Condition], *, config: dict[str, Any], **settings: Any
+    manifests: list[str], out: Path, conditions: Sequence[Condition], *, config: dict[str, Any], **settings: Any
 ) -> Done | None:
     """Scores, and what they are of; None in all but one of the processes of a job."""
     from ser_toolkit.cli.outputs import resumable
@@ -147,17 +153,20 @@ def _cross_validated(
     return done.evaluation, noisy, done.about()
 
 
-def _of_model(manifests: list[Path], out: Path, conditions: Sequence[Condition], model: Path, **settings: Any) -> Done:
+def _of_model(manifests: list[str], out: Path, conditions: Sequence[Condition], model: str, **settings: Any) -> Done:
     """Scores of a finished model, and its name."""
     from ser_toolkit.cli.outputs import resumable
     from ser_toolkit.data.files import display_path
+    from ser_toolkit.data.locations import locate
     from ser_toolkit.evaluation.evaluation import evaluate_all
     from ser_toolkit.evaluation.finished_job import finished_job
     from ser_toolkit.report.evaluation_page import write_report
     from ser_toolkit.report.terminal_noise import RichBench
 
-    name = str(model) if model.exists() or model.suffix else model.name  # a bundled model goes by its name
-    about, noisy = {"model": str(model)}, None
+    path = locate(model)
+    is_bundled = isinstance(path, Path) and not path.exists() and not path.suffix
+    name = path.name if is_bundled else str(path)  # a bundled model goes by its name
+    about, noisy = {"model": display_path(path)}, None
     with RichBench() as progress, resumable(progress, out):
         progress.print(f"asking {display_path(name)} about {', '.join(map(display_path, manifests))}")
         with finished_job(name, manifests, out=out, on_progress=progress.extracting, **settings) as job:

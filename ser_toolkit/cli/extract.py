@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,13 +13,14 @@ _WHAT, _ROBUST = "Features and windows", "Speed and robustness"
 
 def extract(
     paths: Annotated[
-        list[Path],
-        typer.Argument(help="Audio files and folders (searched recursively), or manifests (.csv).", metavar="PATH"),
+        list[str],
+        typer.Argument(help="Audio files and folders (searched recursively), or manifests (.csv), or their URLs.",
+                       metavar="PATH", path_type=str),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option("--output", "-o", help="File to write: .parquet, .npz, or .csv for features that are vectors.",
-                     dir_okay=False, callback=refuse_stream),
+                     dir_okay=False, path_type=str, callback=refuse_stream),
     ],
     features: Annotated[
         str | None,
@@ -86,13 +86,14 @@ def extract(
     """
     from ser_toolkit.cli.option_values import hop_seconds, worker_count
     from ser_toolkit.cli.train import names
+    from ser_toolkit.data.locations import locate
     from ser_toolkit.inference.extraction_run import extract as run
     from ser_toolkit.report import terminal
     from ser_toolkit.report.extraction_progress import ExtractionProgress
     from ser_toolkit.report.terminal_extraction import show_extraction
 
     console = terminal.console(stderr=True)
-    refuse_input(output, [*paths, *([Path(model)] if model else [])])
+    refuse_input(locate(output), [*paths, *([model] if model else [])])
     with ExtractionProgress(console) as progress:
         try:
             done = run(

@@ -25,7 +25,10 @@ __all__ = [
 ]
 
 Manifests = Annotated[
-    list[Path], typer.Argument(help="Manifest CSV files or folders; see `train`.", metavar="MANIFEST")
+    list[str],
+    typer.Argument(
+        help="Manifest CSV files or folders, or their URLs; see `train`.", metavar="MANIFEST", path_type=str
+    ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; see docs/train.md.")]
 Set = Annotated[

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.report.training_progress import RichProgress
 
-__all__ = ["STREAM", "check_report_tier", "refuse_existing", "refuse_input", "refuse_stream", "resumable", "written"]
+__all__ = [
+    "STREAM",
+    "check_report_tier",
+    "check_url",
+    "refuse_existing",
+    "refuse_input",
+    "refuse_stream",
+    "refuse_url",
+    "resumable",
+    "written",
+]
+
+_Output = TypeVar("_Output", Path | None, str | None)
 
 STREAM = Path("-")
 """Stands for standard output in options that name a text file."""
 
 
-def refuse_input(output: Path | None, read: Sequence[Path]) -> None:
+def refuse_input(output: Location | None, read: Sequence[str | os.PathLike[str]]) -> None:
     """Refuse to write over what is read, folders standing for the manifest in them."""
-    if output is None or output == STREAM or not output.exists():
+    from ser_toolkit.data.files import display_path
+    from ser_toolkit.data.locations import Url, locate
+
+    if output is None or output == STREAM:
         return
-    files = [path for given in read for path in (given, given / "manifest.csv", given / "metadata.csv")]
-    if any(path.exists() and path.samefile(output) for path in files):
-        raise typer.BadParameter(f"--output {output} is one of the files that are read; give another name")
+    if isinstance(output, Url):
+        same = output in (locate(given) for given in read)
+    else:
+        places = [path for path in map(locate, read) if isinstance(path, Path)] if output.exists() else []
+        files = [path for given in places for path in (given, given / "manifest.csv", given / "metadata.csv")]
+        same = any(path.exists() and path.samefile(output) for path in files)
+    if same:
+        raise typer.BadParameter(
+            f"--output {display_path(output)} is one of the files that are read; give another name"
+        )
 
 
 def refuse_existing(output: Path | None, *, force: bool) -> None:
@@ -33,11 +57,35 @@ def refuse_existing(output: Path | None, *, force: bool) -> None:
         raise typer.BadParameter(f"{output} is there; give another name, or --force to replace it")
 
 
-def refuse_stream(output: Path | None) -> Path | None:
+def refuse_stream(output: _Output) -> _Output:
     """Refuse ``-``; the callback of options that name a folder or a binary file."""
-    if output == STREAM:
+    if output is not None and str(output) == str(STREAM):
         raise typer.BadParameter("- is standard output, which takes text only; give a name")
+    return refuse_url(output)
+
+
+def refuse_url(output: _Output) -> _Output:
+    """Refuse a URL where it would become the name of a folder: the callback of options that take a path only."""
+    from ser_toolkit.data.locations import SCHEMES
+
+    if isinstance(output, Path) and output.parts and output.parts[0].lower() in {f"{scheme}:" for scheme in SCHEMES}:
+        raise typer.BadParameter("it is written on this machine only: give a path, no URL")
     return output
+
+
+def check_url(output: Location | None) -> None:
+    """Find out at the start whether a URL can be written to."""
+    from ser_toolkit.data.files import display_path
+    from ser_toolkit.data.locations import Url
+    from ser_toolkit.errors import OutputError, RemoteError
+
+    if isinstance(output, Url):
+        from ser_toolkit.data.remote import check_writable
+
+        try:
+            check_writable(output)
+        except RemoteError as error:
+            raise OutputError(f"{display_path(output)}: {error}") from None
 
 
 @contextlib.contextmanager

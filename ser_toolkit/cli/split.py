@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def split(
     manifests: Annotated[
-        list[Path], typer.Argument(help="Manifest CSV files or folders; see `train`.", metavar="MANIFEST")
+        list[str],
+        typer.Argument(help="Manifest CSV files or folders; see `train`.", metavar="MANIFEST", path_type=str),
     ],
     protocol: Annotated[
         str,

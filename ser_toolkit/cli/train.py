@@ -12,9 +12,11 @@ from ser_toolkit.cli.outputs import refuse_stream
 
 def train(
     manifests: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            help="Manifest CSV files, folders with a folder per emotion, or audiofolders.", metavar="MANIFEST"
+            help="Manifest CSV files or their URLs, folders with a folder per emotion, or audiofolders.",
+            metavar="MANIFEST",
+            path_type=str,
         ),
     ],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; see docs/train.md.")] = None,

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_toolkit.data.decoders import BLOCK, CHANNEL_LIMIT, Stream, open_stream
+from ser_toolkit.data.locations import Url, locate
 from ser_toolkit.data.recording import CLIPPED_LEVEL, MAX_DURATION_S, Reading, Recording
-from ser_toolkit.errors import AudioError
+from ser_toolkit.errors import AudioError, RemoteError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ser_toolkit.data.locations import Location
 
 __all__ = [
     "CLIPPED_LEVEL",
@@ -45,8 +48,9 @@ def decode(
     Parameters
     ----------
     path : str or path-like
-        The file. Its content decides how it is read, not its suffix. wav, flac, ogg, opus, mp3, aiff and au always
-        work; m4a, mp4, webm, aac and wma need the [media] tier.
+        The file, or its URL: then it is fetched first, and the copy goes with the reading. Its content decides how it
+        is read, not its suffix. wav, flac, ogg, opus, mp3, aiff and au always work; m4a, mp4, webm, aac and wma need
+        the [media] tier.
     sr : int
         Sample rate to deliver, in Hz.
     start_s, end_s : float, optional
@@ -98,10 +102,9 @@ def open_recording(
     start_s = start_s or 0.0
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise AudioError("empty", f"the part from {start_s:g} s to {end_s} s has no length")
-    path = Path(path)
-    _check_file(path)
+    location = locate(path)
     try:
-        with open_stream(path, start_s=start_s, end_s=end_s) as stream:
+        with _on_this_machine(location) as file, open_stream(file, start_s=start_s, end_s=end_s) as stream:
             yield Reading(stream, sr=sr, limit_s=limit_s)
     except AudioError:
         raise
@@ -185,6 +188,24 @@ def full_scale(samples: NDArray[Any]) -> float:
     if not np.issubdtype(samples.dtype, np.floating):
         raise AudioError("undecodable", f"audio is made of floats, or integers of 8 to 32 bits, not {samples.dtype}")
     return 1.0
+
+
+@contextlib.contextmanager
+def _on_this_machine(location: Location) -> Iterator[Path]:
+    """A file that can be opened here, while the block lasts."""
+    if not isinstance(location, Url):
+        _check_file(location)
+        yield location
+        return
+    from ser_toolkit.data.remote import fetched
+
+    with contextlib.ExitStack() as stack:
+        try:
+            copy = stack.enter_context(fetched(location))
+        except RemoteError as error:
+            raise AudioError(error.reason, str(error)) from None
+        _check_file(copy)
+        yield copy
 
 
 def _check_file(path: Path) -> None:

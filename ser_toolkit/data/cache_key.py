@@ -19,7 +19,9 @@ import numpy as np
 
 from ser_toolkit import __version__
 from ser_toolkit.components import to_config
+from ser_toolkit.data.files import display_path
 from ser_toolkit.data.fingerprint import VERSION as FINGERPRINT_VERSION
+from ser_toolkit.data.locations import Location, Url
 from ser_toolkit.errors import ComponentError
 from ser_toolkit.features import probe
 from ser_toolkit.preprocessing import STRETCH_S
@@ -153,19 +155,23 @@ def samples_hash(y: NDArray[np.float32], sr: int) -> bytes:
     return digest.digest()
 
 
-def content_hash(path: Path) -> bytes | None:
-    """Hash of the bytes of a file.
+def content_hash(path: Location) -> bytes | None:
+    """Hash of the bytes of a file, or of what its server says of them.
 
     Parameters
     ----------
-    path : Path
-        Any path. A file over 16 MB whose size and times stay the same is read once per process.
+    path : Path or Url
+        Any path; of a URL that has a version that one counts, of others their server is asked. A file over 16 MB whose
+        size and times stay the same is read once per process.
 
     Returns
     -------
     bytes or None
-        160 bits; None if there is no such regular file, or it cannot be read.
+        160 bits; None if there is no such regular file, or it cannot be read, or a server says nothing that would
+        change with it.
     """
+    if isinstance(path, Url):
+        return _remote(path)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -175,6 +181,16 @@ def content_hash(path: Path) -> bytes | None:
         return hashlib.blake2b(path.read_bytes(), digest_size=_DIGEST).digest()
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return None
+
+
+def _remote(url: Url) -> bytes | None:
+    from ser_toolkit.data.remote_listing import described
+
+    (now,) = described([url])
+    if now.version is None:
+        return None
+    said = f"{display_path(now)}\n{now.n_bytes}\n{now.version}"
+    return hashlib.blake2b(said.encode(), digest_size=_DIGEST, person=b"remote").digest()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -52,7 +52,7 @@ def read_class_folders(folder: Path, *, speaker_pattern: re.Pattern[str] | None 
             f"{shown}: {len(loose)} audio files lie in no class folder, such as {loose[0]!r}: "
             "move them into a folder named after their emotion, or write a manifest.csv"
         )
-    return [_entry(row.path, root, speaker_pattern) for row in rows]
+    return [_entry(Path(row.path), root, speaker_pattern) for row in rows]
 
 
 def _entry(path: Path, root: Path, speaker_pattern: re.Pattern[str] | None) -> Entry:
@@ -69,9 +69,9 @@ def _entry(path: Path, root: Path, speaker_pattern: re.Pattern[str] | None) -> E
 def _refuse_errors(rows: list[Found], root: Path, shown: str) -> None:
     for row in rows:
         if row.error is None:
-            if not is_file(row.path):
+            if not is_file(Path(row.path)):
                 raise ManifestError(
-                    f"{display_path(row.path.relative_to(root))} in {shown} is no file, or a broken link"
+                    f"{display_path(Path(row.path).relative_to(root))} in {shown} is no file, or a broken link"
                 )
             continue
         if row.error.reason == "empty":
@@ -80,4 +80,4 @@ def _refuse_errors(rows: list[Found], root: Path, shown: str) -> None:
                 f"{shown} holds neither {' nor '.join(MANIFEST_NAMES)} nor audio ({suffixes}) in folders named after "
                 "emotions"
             )
-        raise ManifestError(f"{display_path(row.path.relative_to(root))} in {shown}: {row.error}")
+        raise ManifestError(f"{display_path(Path(row.path).relative_to(root))} in {shown}: {row.error}")

@@ -112,10 +112,10 @@ def audio_files(root: str | os.PathLike[str], *, corpus: str, layout: str) -> Au
         if found.error is not None:
             if found.error.reason != "empty":
                 unreadable.append(f"{found.path}: {found.error.detail}")
-        elif not _has_bytes(found.path):
-            empty.append(key_of(found.path, folder))
+        elif not _has_bytes(path := Path(found.path)):
+            empty.append(key_of(path, folder))
         else:
-            files.append(found.path)
+            files.append(path)
     if not files:
         raise wrong_layout(folder, corpus, layout)
     notes = [listed("audio files are empty or broken links, and left out", empty)] if empty else []

@@ -12,13 +12,13 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ser_toolkit.data.class_folders import MANIFEST_NAMES, read_class_folders
 from ser_toolkit.data.files import display_path, identity
+from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.data.manifest_csv import read_csv
 from ser_toolkit.data.utterance import Entry, Utterance
-from ser_toolkit.errors import ConfigError, ManifestError, close_matches
+from ser_toolkit.errors import ConfigError, ManifestError, RemoteError, close_matches
 
 __all__ = ["Manifest", "Utterance", "read_manifest"]
 
@@ -85,9 +85,9 @@ def read_manifest(paths: Sequence[str | os.PathLike[str]], *, speaker_pattern: s
     Parameters
     ----------
     paths : sequence of str or path-like
-        CSV files (see `ser_toolkit.data.manifest_csv.read_csv`) and folders. A folder with ``manifest.csv`` or
-        ``metadata.csv`` in it is read by that, any other as a folder per class
-        (see `ser_toolkit.data.class_folders.read_class_folders`).
+        CSV files (see `ser_toolkit.data.manifest_csv.read_csv`) and folders, or their URLs. A folder with
+        ``manifest.csv`` or ``metadata.csv`` in it is read by that, any other, which must be on this machine, as a
+        folder per class (see `ser_toolkit.data.class_folders.read_class_folders`).
     speaker_pattern : str, optional
         Regular expression with one group that finds the speaker in a file's path relative to its data set, where no
         column names the speaker: ``r"/(\w+)_"`` finds ``anna`` in ``anger/anna_01.wav``.
@@ -113,9 +113,9 @@ def read_manifest(paths: Sequence[str | os.PathLike[str]], *, speaker_pattern: s
         raise ManifestError("no manifest is given: name a CSV file or a folder")
     pattern = _compile(speaker_pattern)
     entries: list[Entry] = []
-    folders: list[Path] = []
+    folders: list[Location] = []
     ignored: dict[str, None] = {}
-    for path in map(Path, paths):
+    for path in map(locate, paths):
         source, rows, columns = _read(path, pattern)
         entries += rows
         folders += [source] * len(rows)
@@ -145,8 +145,10 @@ def _compile(speaker_pattern: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
-def _read(path: Path, pattern: re.Pattern[str] | None) -> tuple[Path, list[Entry], tuple[str, ...]]:
+def _read(path: Location, pattern: re.Pattern[str] | None) -> tuple[Location, list[Entry], tuple[str, ...]]:
     """Folder that the data set lies in, its entries, and ignored columns."""
+    if isinstance(path, Url):
+        return _read_url(path, pattern)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null byte in the name
@@ -163,6 +165,21 @@ def _read(path: Path, pattern: re.Pattern[str] | None) -> tuple[Path, list[Entry
     return path.resolve(), read_class_folders(path, speaker_pattern=pattern), ()
 
 
+def _read_url(url: Url, pattern: re.Pattern[str] | None) -> tuple[Location, list[Entry], tuple[str, ...]]:
+    if url.suffix.lower() in (".csv", ".tsv"):
+        return url.parent, *read_csv(url, speaker_pattern=pattern)
+    for name in MANIFEST_NAMES:
+        try:
+            return url, *read_csv(url / name, speaker_pattern=pattern)
+        except ManifestError as error:
+            if not isinstance(error.__context__, RemoteError) or not error.__context__.missing:
+                raise
+    raise ManifestError(
+        f"{display_path(url)} holds neither {' nor '.join(MANIFEST_NAMES)}: name a CSV file. Folders per class are "
+        "read on this machine only"
+    )
+
+
 def _refuse_duplicates(entries: Sequence[Entry]) -> None:
     seen: dict[tuple[str, float | None, float | None], Entry] = {}
     for entry in entries:
@@ -177,7 +194,7 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
         raise ManifestError(f"{both} both list {utterance.key!r}: remove one")
 
 
-def _distinct(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Iterable[Utterance]:
+def _distinct(utterances: Sequence[Utterance], folders: Sequence[Location]) -> Iterable[Utterance]:
     """Name the corpora, and put that name before speakers whose name other corpora use as well."""
     names = _corpora(utterances, folders)
     # a corpus of one name is one corpus, also where a further folder of it got a number
@@ -192,13 +209,13 @@ def _distinct(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Itera
         yield dataclasses.replace(utterance, corpus=names[utterance.corpus, folder], speaker=speaker)
 
 
-def _corpora(utterances: Sequence[Utterance], folders: Sequence[Path]) -> Mapping[tuple[str, Path], str]:
+def _corpora(utterances: Sequence[Utterance], folders: Sequence[Location]) -> Mapping[tuple[str, Location], str]:
     """Final name of each corpus in each folder; the empty corpus is the one that is named after its folder."""
-    files: dict[tuple[str, Path], set[tuple[str, float | None, float | None]]] = defaultdict(set)
+    files: dict[tuple[str, Location], set[tuple[str, float | None, float | None]]] = defaultdict(set)
     for u, folder in zip(utterances, folders, strict=True):
         files[u.corpus, folder].add((u.key, u.start_s, u.end_s))
     stated = {corpus for corpus, _ in files}
-    names: dict[tuple[str, Path], str] = {}
+    names: dict[tuple[str, Location], str] = {}
     held: dict[str, set[tuple[str, float | None, float | None]]] = {}
     for corpus, folder in sorted(files, key=lambda group: not group[0]):  # those that the manifests name come first
         base = corpus or display_path(folder.name).strip() or "corpus"

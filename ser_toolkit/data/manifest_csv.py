@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_toolkit.data.files import display_path, is_file, path_from_display
+from ser_toolkit.data.locations import Location, Url, is_url, locate
 from ser_toolkit.data.spreadsheet import cell_text
 from ser_toolkit.data.utterance import Entry, Utterance
-from ser_toolkit.errors import ManifestError
+from ser_toolkit.errors import ConfigError, ManifestError, RemoteError
 
 __all__ = ["read_csv", "speaker_from"]
 
@@ -43,17 +44,17 @@ class _Columns:
         return tuple(c for c in header if c not in self.known and not (c.startswith(_VOTE) and c != _VOTE))
 
 
-def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> tuple[list[Entry], tuple[str, ...]]:
+def read_csv(path: Location, *, speaker_pattern: re.Pattern[str] | None = None) -> tuple[list[Entry], tuple[str, ...]]:
     """Read one CSV file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         UTF-8, with or without a byte-order mark; separated by commas, semicolons or tabs. With a column ``file`` it
         is a manifest and needs ``speaker`` and ``emotion`` as well (where a recording is rated by ``valence``,
         ``arousal`` or ``dominance``, its emotion may be missing); with ``file_name`` it is the metadata of an audio
-        folder and needs ``emotion`` or ``label``, and may have ``speaker`` or ``speaker_id``. Files are relative to
-        the folder of the CSV; a name that is not UTF-8 is written with percent-encoding. The apostrophe that
+        folder and needs ``emotion`` or ``label``, and may have ``speaker`` or ``speaker_id``. Files are URLs, or
+        relative to the folder of the CSV; a name that is not UTF-8 is written with percent-encoding. An apostrophe that
         `ser_toolkit.data.spreadsheet.safe_cell` puts before text like a formula is taken away again.
     speaker_pattern : re.Pattern, optional
         Finds the speaker in the file's name, where there is no speaker column.
@@ -73,12 +74,12 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
     shown = display_path(path)
     header, rows = _table(_text(path, shown), shown)
     columns = _columns(header, shown)
-    folder = path.resolve().parent
+    folder = path.parent if isinstance(path, Url) else path.resolve().parent
     entries, missing = [], []
     for line, row in rows:
         where = f"{shown}, line {line}"
         utterance = _utterance(row, columns, folder, where=where, speaker_pattern=speaker_pattern)
-        if not is_file(utterance.file):
+        if isinstance(utterance.file, Path) and not is_file(utterance.file):  # others are looked for when they are read
             missing.append(f"line {line} {utterance.key!r}")
         entries.append(Entry(utterance, where))
     if not entries:
@@ -92,9 +93,9 @@ def read_csv(path: Path, *, speaker_pattern: re.Pattern[str] | None = None) -> t
     return entries, columns.others(header)
 
 
-def _text(path: Path, shown: str) -> str:
+def _text(path: Location, shown: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return _bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ManifestError(
@@ -102,6 +103,16 @@ def _text(path: Path, shown: str) -> str:
         ) from error
     except OSError as error:
         raise ManifestError(f"{shown} cannot be read: {error.strerror or error}") from error
+    except RemoteError as error:
+        raise ManifestError(f"{shown} cannot be read: {error}") from None
+
+
+def _bytes(path: Location) -> bytes:
+    if not isinstance(path, Url):
+        return path.read_bytes()
+    from ser_toolkit.data.remote import read_bytes
+
+    return read_bytes(path)
 
 
 def _table(text: str, shown: str) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
@@ -172,7 +183,7 @@ def _columns(header: Sequence[str], shown: str) -> _Columns:
 def _utterance(
     row: Mapping[str, str],
     columns: _Columns,
-    folder: Path,
+    folder: Location,
     *,
     where: str,
     speaker_pattern: re.Pattern[str] | None,
@@ -181,13 +192,13 @@ def _utterance(
     for column in (columns.file, columns.emotion, columns.speaker):
         if column and not row.get(column) and not (rated and column == columns.emotion):
             raise ManifestError(f"{where}, column {column!r}: the cell is empty")
-    key = row[columns.file]
+    file, key = _file(folder, row[columns.file], where=where)
     texts = {name: cell_text(row.get(name, "")) or None for name in _TEXTS}
     numbers = {name: _number(row.get(name), name, where) for name in _NUMBERS}
     start_s, end_s, duration_s = numbers["start"], numbers["end"], numbers["duration_s"]
     _check_times(start_s, end_s, duration_s, where)
     return Utterance(
-        file=_file(folder, key),
+        file=file,
         key=key,
         emotion=cell_text(row.get(columns.emotion, "")),
         speaker=cell_text(row[columns.speaker]) if columns.speaker else speaker_from(speaker_pattern, key, where=where),
@@ -271,10 +282,27 @@ def _votes(row: Mapping[str, str], where: str) -> dict[str, float]:
     return votes
 
 
-def _file(folder: Path, key: str) -> Path:
-    """The file of a cell: as written, or percent-decoded if only that is there."""
+def _file(folder: Location, key: str, *, where: str) -> tuple[Location, str]:
+    """The file of a cell, and what it is called."""
+    if is_url(key):
+        try:
+            return locate(key), display_path(key)
+        except ConfigError as error:
+            raise ManifestError(f"{where}: {error}") from None
+    if not isinstance(folder, Url):
+        return _local_file(folder, key), key
+    if key.startswith("/"):
+        raise ManifestError(
+            f"{where}: {key!r} begins with a slash: a manifest on another machine names files relative to its folder, "
+            "or by their URLs"
+        )
+    return folder.joined(key), key
+
+
+def _local_file(folder: Path, key: str) -> Path:
+    """As written, or percent-decoded if only that is there."""
     plain = folder / key
     if "%" in key and not is_file(plain):
-        decoded = folder / path_from_display(key)
+        decoded = Path(folder, path_from_display(key))
         return decoded if is_file(decoded) else plain
     return plain

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ser_toolkit.data import atomic
 from ser_toolkit.data.files import display_path
+from ser_toolkit.data.locations import Location, Url
 from ser_toolkit.data.spreadsheet import safe_cell
 from ser_toolkit.data.utterance import Utterance
 from ser_toolkit.errors import ManifestError, OutputError
@@ -85,8 +86,10 @@ def manifest_text(utterances: Sequence[Utterance], *, folder: Path) -> str:
     return buffer.getvalue()
 
 
-def _file(file: Path, base: Path) -> str:
+def _file(file: Location, base: Path) -> str:
     """Path from the manifest to the file, with ``/``; what a line of text cannot hold is percent-encoded."""
+    if isinstance(file, Url):
+        return file.address
     try:
         relative = Path(os.path.relpath(file, base))
         if not (base / relative).samefile(file):  # a link on the way: ".." leads elsewhere

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
+
+from ser_toolkit.data.locations import Location
 
 __all__ = ["Entry", "Utterance"]
 
@@ -16,7 +17,7 @@ class Utterance:
 
     Parameters
     ----------
-    file : Path
+    file : Path or Url
         The recording, absolute.
     key : str
         The recording as the manifest writes it; for a folder per class the path below the folder, with ``/``.
@@ -41,7 +42,7 @@ class Utterance:
         folder that the manifest lies in, or of the folder per class, with a number if another folder has that name.
     """
 
-    file: Path
+    file: Location
     key: str
     emotion: str
     speaker: str | None = None

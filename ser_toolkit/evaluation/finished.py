@@ -101,7 +101,7 @@ def evaluate_model(
         If manifest, labels or model cannot be used.
     """
     given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
-    manifest = read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern)
+    manifest = read_manifest(given, speaker_pattern=speaker_pattern)
     with opened_model(model, device=device, hop_s=hop_s, registry=registry) as (opened, name):
         utterances, notes = _labelled(manifest, opened, emotions)
         speakers = overlap_of_speakers(opened.recipe, utterances)

@@ -137,7 +137,7 @@ def finished_job(
         As `evaluate_model`.
     """
     given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
-    manifest = read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern)
+    manifest = read_manifest(given, speaker_pattern=speaker_pattern)
     state = {
         "model": _digest(model),
         "manifest_sha256": manifest.sha256,

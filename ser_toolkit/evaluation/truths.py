@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ser_toolkit.data.class_folders import MANIFEST_NAMES
 from ser_toolkit.data.corpora import canonical
 from ser_toolkit.data.files import display_path, find_audio, identity, is_file, path_from_display
+from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.data.manifest import read_manifest
 from ser_toolkit.data.utterance import Utterance
 from ser_toolkit.errors import ManifestError
@@ -81,20 +82,21 @@ class Truths:
         """Utterances of a result's file, by where it lies and not by what it is called; empty without a label."""
         path = path_from_display(file)
         found = self.utterances.get(identity(path))
-        return found or self.utterances.get(os.path.realpath(path), ())
+        return found or (() if isinstance(path, Url) else self.utterances.get(os.path.realpath(path), ()))
 
 
-def find_labels(paths: Sequence[Path], choice: str, labels: Sequence[str]) -> Truths | None:
+def find_labels(paths: Sequence[Location], choice: str, labels: Sequence[str]) -> Truths | None:
     """Look for labels of what is analyzed.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of Path or Url
         Files and folders that were given.
     choice : str
         ``"none"``; the path of a manifest (see `ser_toolkit.data.manifest.read_manifest`); or ``"auto"``: the
         ``manifest.csv`` or ``metadata.csv`` directly in a folder that was given, else the names of the folders that
-        the files lie in, if all of them are emotions of the model, and there are two or more.
+        the files lie in, if all of them are emotions of the model, and there are two or more. Nothing is looked for
+        if one of the paths is a URL.
     labels : sequence of str
         Emotions of the model.
 
@@ -113,12 +115,15 @@ def find_labels(paths: Sequence[Path], choice: str, labels: Sequence[str]) -> Tr
     if choice == "none":
         return None
     if choice != "auto":
-        return _of_manifest(read_manifest([Path(choice)]), labels, ())
-    roots = {os.path.realpath(path): path for path in paths if any(is_file(path / name) for name in MANIFEST_NAMES)}
+        return _of_manifest(read_manifest([choice]), labels, ())
+    here = [path for path in map(locate, paths) if isinstance(path, Path)]
+    if len(here) < len(paths):
+        return None
+    roots = {os.path.realpath(path): path for path in here if any(is_file(path / name) for name in MANIFEST_NAMES)}
     manifest, cautions = _readable(tuple(roots.values()))
     if manifest:
         return _of_manifest(manifest, labels, cautions)
-    utterances = _of_folders(paths, labels)
+    utterances = _of_folders(here, labels)
     if utterances:
         return Truths(source=FOLDER_NAMES, utterances=utterances, cautions=cautions)
     return Truths(source="", cautions=cautions) if cautions else None

@@ -170,6 +170,7 @@ class Analysis:
                 settings=settings,
                 conformal=recipe.conformal,
                 resume=self._resume,
+                stamps=lambda index: stamp_of(self.files[index].path),
             )
         )
         self.n_resumed = len(self.journal)

@@ -17,8 +17,9 @@ Batch = dict[str, list[Any]]
 """Columns of equal length.
 
 Every row has ``index`` (number of the file) and ``path``; one that asks for a part of the file has ``start_s`` and
-``end_s`` as well (seconds or None), and everything else counts from the beginning of that part. `Decode` adds ``y``
-(samples), ``last`` (the recording ends with this row), and `Check` to the last one ``duration_s`` and ``notes``.
+``end_s`` as well (seconds or None), and everything else counts from the beginning of that part; one of a file on
+another machine may have ``stamp``, its size and version there. `Decode` adds
+``y`` (samples), ``last`` (the recording ends with this row), and `Check` to the last one ``duration_s`` and ``notes``.
 `ser_toolkit.inference.prepare.Prepare`, where a model has steps before its windows, replaces ``y``; with a cache it
 adds ``source``, the hash of a recording that it gave at once, as it was recorded.
 `Segment` makes a row of each piece and adds ``piece`` (its number), ``offset`` and ``starts`` (int64, one a window),

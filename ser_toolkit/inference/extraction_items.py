@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_toolkit.data.files import Found, display_path, find_audio
+from ser_toolkit.data.locations import Location, locate
 from ser_toolkit.data.manifest import read_manifest
 from ser_toolkit.data.utterance import Utterance
 from ser_toolkit.errors import ConfigError
@@ -50,7 +51,7 @@ def items_of(paths: Sequence[str | Path]) -> list[Item]:
     Parameters
     ----------
     paths : sequence of str or path
-        Files and folders, or manifests.
+        Files and folders, or manifests; or their URLs.
 
     Returns
     -------
@@ -64,17 +65,22 @@ def items_of(paths: Sequence[str | Path]) -> list[Item]:
     ManifestError
         If a manifest cannot be read.
     """
-    manifests = [path for path in paths if Path(path).suffix.lower() in _MANIFESTS and not Path(path).is_dir()]
+    places = [locate(path) for path in paths]
+    manifests = [path for path in places if path.suffix.lower() in _MANIFESTS and not _is_folder(path)]
     if not manifests:
-        return [Item(found=found, name=display_path(found.path)) for found in find_audio(paths)]
+        return [Item(found=found, name=display_path(found.path)) for found in find_audio(places)]
     if len(manifests) < len(paths):
         raise ConfigError(
             "manifests and recordings are not extracted into one file: give either the ones or the others"
         )
     return [
         Item(found=Found(path=u.file, root=u.file, start_s=u.start_s, end_s=u.end_s), name=u.key, utterance=u)
-        for u in read_manifest(paths).utterances
+        for u in read_manifest(places).utterances
     ]
+
+
+def _is_folder(path: Location) -> bool:
+    return isinstance(path, Path) and path.is_dir()
 
 
 def label_columns(items: Sequence[Item]) -> dict[str, type]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ser_toolkit
-from ser_toolkit.errors import ConfigError, OutputError
+from ser_toolkit.data.files import display_path
+from ser_toolkit.data.locations import Location, Url, locate
+from ser_toolkit.errors import ConfigError, OutputError, RemoteError
 from ser_toolkit.inference.extraction_items import items_of, label_columns
 from ser_toolkit.inference.extraction_rows import Rows, Watch, file_of
 from ser_toolkit.inference.front_end_choice import ExtractHop, Preset, chosen, of_model
@@ -38,7 +41,7 @@ class Extraction:
 
     Parameters
     ----------
-    output : Path
+    output : Path or Url
         The file; beside a CSV lies its recipe, see `ser_toolkit.report.feature_tables.twin_of`.
     recipe : FrontEndRecipe
         What the numbers follow from.
@@ -62,7 +65,7 @@ class Extraction:
         By descending cost.
     """
 
-    output: Path
+    output: Location
     recipe: FrontEndRecipe
     statuses: Mapping[str, int]
     notes: Mapping[str, int]
@@ -152,8 +155,10 @@ def extract(
     88
     """
     began = time.perf_counter()
-    output = Path(output)
-    kind = kind_of(output)
+    target = locate(output)
+    kind = kind_of(target)
+    if isinstance(target, Url):
+        _check(target)
     items = items_of([paths] if isinstance(paths, str | Path) else list(paths))
     registry = default_registry()
     warnings: list[str] = []
@@ -170,18 +175,18 @@ def extract(
     run = Rows(items, plan, workers_for([i.found for i in items]) if workers is None else workers, timeout_s, watch)
     for warning in warnings:
         run.say(f"warning: {warning}")
-    with open_features(output, layout, kind=kind) as writer, run.opened(), _room(output) as order:
+    with open_features(target, layout, kind=kind) as writer, run.opened(), _room(target) as order:
         for row, pieces in run.rows(order):
             file, writing = file_of(items[row["index"]], row), time.perf_counter()
             writer.write(file, run.blocks(file, row, pieces))
             run.seconds["writing"] = run.seconds.get("writing", 0.0) + time.perf_counter() - writing
             run.count(file)
-    sizes = [output, twin_of(output)] if kind == "csv" else [output]
+    written = [target, twin_of(target)] if kind == "csv" else [target]
     total = sum(run.seconds.values()) or 1.0
     profile = sorted(run.seconds.items(), key=lambda item: -item[1])
     n_values = [None if spec.varies else math.prod(n or 0 for n in spec.shape) for spec in front.specs.values()]
     return Extraction(
-        output=output,
+        output=target,
         recipe=recipe,
         statuses=run.statuses,
         notes=run.notes,
@@ -189,7 +194,7 @@ def extract(
         audio_s=run.audio_s,
         n_windows=run.n_windows,
         n_values=None if None in n_values else sum(n or 0 for n in n_values),
-        n_bytes=sum(path.stat().st_size for path in sizes),
+        n_bytes=sum(_size(path) for path in written),
         licenses=layout.about["licenses"],
         workers=run.n_workers,
         seconds=time.perf_counter() - began,
@@ -211,10 +216,28 @@ def _layout(front: FrontEnd, recipe: FrontEndRecipe, labels: Mapping[str, type],
 
 
 @contextlib.contextmanager
-def _room(output: Path) -> Iterator[InOrder]:
-    """A place beside the output for what has to wait."""
+def _room(output: Location) -> Iterator[InOrder]:
+    """A place for what has to wait: beside the output if that is on this machine."""
     try:
-        with InOrder(output.parent) as order:
+        with InOrder(output.parent if isinstance(output, Path) else Path(tempfile.gettempdir())) as order:
             yield order
     except OSError as error:
-        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{display_path(output)}: cannot be written: {error.strerror or error}") from error
+
+
+def _check(url: Url) -> None:
+    """Find out at the start whether a URL can be written to."""
+    from ser_toolkit.data.remote import check_writable
+
+    try:
+        check_writable(url)
+    except RemoteError as error:
+        raise OutputError(f"{display_path(url)}: {error}") from None
+
+
+def _size(path: Location) -> int:
+    if isinstance(path, Path):
+        return path.stat().st_size
+    from ser_toolkit.data.remote_listing import described
+
+    return described([path])[0].n_bytes or 0

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ser_toolkit.data.files import path_from_display
+from ser_toolkit.data.locations import Url
 from ser_toolkit.errors import OutputError
 from ser_toolkit.report.results import FileResult, Windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.recipe_calibration import Conformal
 
 __all__ = ["SUFFIX", "Journal", "Stamp", "journal_path", "stamp_of"]
@@ -34,13 +37,18 @@ Stamp = tuple[int, int]
 """Size and time of change of a file: those of another are not its results."""
 
 
-def journal_path(output: Path) -> Path:
-    """Where the journal of a run with this output is."""
+def journal_path(output: Location) -> Path:
+    """Where the journal of a run with this output is: beside it, or in the working directory if that is elsewhere."""
+    if isinstance(output, Url):
+        digest = hashlib.blake2b(output.address.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        return Path(f"{output.name}-{digest}{SUFFIX}")
     return output.with_name(output.name + SUFFIX)
 
 
-def stamp_of(path: Path) -> Stamp | None:
-    """Size in bytes and time of change in ns of a file; None if there is none."""
+def stamp_of(path: Location) -> Stamp | None:
+    """Size in bytes and time of change in ns of a file, or what its server says instead; None if there is none."""
+    if isinstance(path, Url):
+        return None if path.version is None else (path.n_bytes or 0, path.version)
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -63,6 +71,8 @@ class Journal(Collection[FileResult]):
         Thresholds of the model, for the sets of windows.
     resume : bool, optional
         Keep what the file holds.
+    stamps : callable, optional
+        Place of a file in the order to its stamp as it is now; by default that of the file of this name.
 
     Raises
     ------
@@ -78,8 +88,10 @@ class Journal(Collection[FileResult]):
         settings: Mapping[str, Any],
         conformal: Conformal | None = None,
         resume: bool = False,
+        stamps: Callable[[int], Stamp | None] | None = None,
     ) -> None:
         self.path = path
+        self._stamps = stamps or (lambda index: stamp_of(path_from_display(names[index])))
         self._conformal = conformal
         self._position = {name: i for i, name in enumerate(names)}
         self._at = array("q", [-1]) * len(names)
@@ -217,7 +229,7 @@ class Journal(Collection[FileResult]):
         index = self._position.get(str(found.get("file")))
         if index is None or found.get("status") == "failed":
             return  # the file has gone, or is tried again
-        if found["stamp"] and tuple(found["stamp"]) == stamp_of(path_from_display(found["file"])):
+        if found["stamp"] and tuple(found["stamp"]) == self._stamps(index):
             self._n += self._at[index] < 0
             self._at[index] = at
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ser_toolkit.data.cache_entry import is_there, read_entry
 from ser_toolkit.data.cache_key import content_hash, samples_hash
+from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.data.speech import VERSION
 from ser_toolkit.inference.columns import columns_of, rows_of
 
@@ -57,6 +58,14 @@ def _part(row: dict[str, Any]) -> bytes:
     return b"" if part == [None, None] else json.dumps(part).encode()
 
 
+def _location(row: dict[str, Any]) -> Location:
+    location = locate(row["path"])
+    if isinstance(location, Url) and "stamp" in row:
+        n_bytes, version = row["stamp"]
+        return location.known(n_bytes=n_bytes, version=version)
+    return location
+
+
 def _is_whole(row: dict[str, Any]) -> bool:
     return bool(row["piece"] == 0 and row["last"])
 
@@ -72,7 +81,7 @@ class Recall:
         """The same rows; those that are known as `Extract` would leave them."""
         for row in rows_of(batch):
             found = self.setup.cache()
-            content = content_hash(Path(row["path"])) if found else None
+            content = content_hash(_location(row)) if found else None
             if found and content:
                 row["content"] = content
                 row |= self._known(content + _part(row))
@@ -139,6 +148,6 @@ class Remember:
             silent &= ~row["speechless"]
             facts |= {"speech": VERSION, "speechless": np.flatnonzero(row["speechless"]).tolist()}
         facts |= {"samples": row["samples"].hex(), "silent": np.flatnonzero(silent).tolist()}
-        if content == content_hash(Path(row["path"])):  # else somebody writes to it, and what was read is not certain
+        if content == content_hash(locate(row["path"])):  # else somebody writes to it, and what was read is not certain
             path, data = found[1].noted(content + _part(row)), json.dumps(facts).encode()
             put(self.setup, path, [np.frombuffer(data, dtype=np.uint8)])

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_toolkit.data import audio
-from ser_toolkit.data.files import Found
+from ser_toolkit.data.files import Found, display_path
+from ser_toolkit.data.locations import Url, locate
 from ser_toolkit.errors import AudioError, ModelError, RecipeError
 from ser_toolkit.features import FeatureSet
 from ser_toolkit.inference.aggregation import Summary
@@ -164,8 +165,9 @@ class Model:
             this into a row.)
         """
         if isinstance(source, str | Path):
-            rows = in_process(self._setup, [(0, Found(path=Path(source), root=Path(source)))], infer=True)
-            return self._result(rows, name=str(source))
+            place = locate(source)
+            rows = in_process(self._setup, [(0, Found(path=place, root=place))], infer=True)
+            return self._result(rows, name=display_path(place) if isinstance(place, Url) else str(source))
         if not isinstance(sr, numbers.Real):
             raise AudioError("undecodable", f"an array needs its sample rate, predict(y, sr); got {sr!r}")
         return self.predict_recording(audio.from_array(source, sr, sr=self.recipe.sr), name="<array>")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ser_toolkit.data.files import display_path
+from ser_toolkit.data.locations import Url
 from ser_toolkit.inference.columns import columns_of, refusal
+from ser_toolkit.inference.journal import stamp_of
 from ser_toolkit.inference.pool import Pool, Task, Worker
 from ser_toolkit.inference.worker import Work, pieces_of
 
@@ -59,8 +61,10 @@ def in_process(
 
 
 def part_of(found: Found) -> Row:
-    """What the row of a file has in addition where only a part of the file is asked for."""
-    return {} if found.start_s is found.end_s is None else {"start_s": found.start_s, "end_s": found.end_s}
+    """What the row of a file has in addition where only a part is asked for, or its server said what is in it."""
+    part = {} if found.start_s is found.end_s is None else {"start_s": found.start_s, "end_s": found.end_s}
+    stamp = stamp_of(found.path) if isinstance(found.path, Url) else None
+    return part if stamp is None else {**part, "stamp": stamp}
 
 
 def decoded(setup: Setup, recording: Recording, *, infer: bool) -> Iterator[Row]:

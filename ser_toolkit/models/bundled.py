@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
-from ser_toolkit.errors import ModelError, close_matches
+from ser_toolkit.data.locations import Url, locate
+from ser_toolkit.errors import ModelError, RemoteError, close_matches
 
 __all__ = ["DEFAULT", "FOLDER", "display_name", "names", "resolve"]
 
@@ -20,19 +26,21 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.onnx"))
 
 
-def resolve(model: str | Path | None) -> Path:
-    """Path of a model that is given by name or path.
+def resolve(model: str | os.PathLike[str] | None) -> Path:
+    """Path of a model that is given by name, path or URL.
 
     Parameters
     ----------
     model : str, path or None
-        A bundled name, a path, or None for the default. A file that exists wins: where a file ``emodb`` lies in the
-        working directory, ``"emodb"`` is that file. A folder does not: beside a corpus in ``emodb/`` it is the model.
+        A bundled name, a path, the URL of an .onnx file, or None for the default. A file that exists wins: where a file
+        ``emodb`` lies in the working directory, ``"emodb"`` is that file. A folder does not: beside a corpus in
+        ``emodb/`` it is the model.
 
     Returns
     -------
     Path
-        The .onnx file, or the run folder of a classical model.
+        The .onnx file, or the run folder of a classical model. That of a URL is fetched once, and its copy goes with
+        the process.
 
     Raises
     ------
@@ -44,7 +52,9 @@ def resolve(model: str | Path | None) -> Path:
         return FOLDER / f"{DEFAULT}.onnx"
     if not str(model):
         raise ModelError(f"the name of the model is empty. {close_matches('', known)}")
-    path = Path(model)
+    path = locate(model)
+    if isinstance(path, Url):
+        return _fetched(path)
     if path.is_dir() and str(model) not in known:
         from ser_toolkit.training.checkpoint import is_classical
 
@@ -58,6 +68,20 @@ def resolve(model: str | Path | None) -> Path:
     raise ModelError(
         f"{path}: no such file, and no bundled model of that name. {close_matches(str(model).lower(), known)}"
     )
+
+
+@functools.cache
+def _fetched(url: Url) -> Path:
+    from ser_toolkit.data.files import display_path
+    from ser_toolkit.data.remote import fetched
+
+    try:
+        with fetched(url) as copy:
+            folder = Path(tempfile.mkdtemp(prefix="ser-toolkit-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            return Path(shutil.copyfile(copy, folder / (url.name or "model.onnx")))
+    except RemoteError as error:
+        raise ModelError(f"{display_path(url)}: {error}") from None
 
 
 def display_name(path: Path) -> str:

@@ -20,6 +20,7 @@ from ser_toolkit.report.feature_npz import NpzWriter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.report.feature_layout import FeatureBlock, FeatureFile, FeatureLayout, FeatureWriter
 
 __all__ = ["FeatureKind", "kind_of", "open_features", "twin_of"]
@@ -30,7 +31,7 @@ _ROW_GROUP_BYTES = 16_000_000
 _ROW_GROUP = 16_384
 
 
-def kind_of(path: Path) -> FeatureKind:
+def kind_of(path: Location) -> FeatureKind:
     """Format of an output, by its suffix.
 
     Raises
@@ -45,18 +46,18 @@ def kind_of(path: Path) -> FeatureKind:
     raise ConfigError(f"{path.name}: features are written as .parquet, .npz or .csv; give a name that ends so")
 
 
-def twin_of(path: Path) -> Path:
+def twin_of(path: Location) -> Location:
     """Where the recipe of a CSV lies, which has no place for it."""
     return path.with_name(path.name + ".json")
 
 
 @contextlib.contextmanager
-def open_features(path: Path, layout: FeatureLayout, *, kind: FeatureKind) -> Iterator[FeatureWriter]:
+def open_features(path: Location, layout: FeatureLayout, *, kind: FeatureKind) -> Iterator[FeatureWriter]:
     """Write features as they come; memory does not grow with their number.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         Where to; the file appears as a whole when the block ends well, or not at all.
     layout : FeatureLayout
         Columns.

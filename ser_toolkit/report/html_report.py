@@ -15,6 +15,7 @@ from ser_toolkit.report.html_rows import Rows, relative_link
 from ser_toolkit.report.html_twin import Twin
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.evaluation.folder_labels import Labelled
     from ser_toolkit.report.html_summary import Summary
     from ser_toolkit.report.results import FileResult
@@ -27,17 +28,17 @@ _SILENT = ("missing", "unreadable", "empty", "undecodable")
 """Reasons of files that no browser can play either."""
 
 
-def twin_path(path: Path) -> Path:
+def twin_path(path: Location) -> Location:
     """Where the JSON twin of a report goes.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         Of the report.
 
     Returns
     -------
-    Path
+    Path or Url
         The same name with the suffix ``.json``.
 
     Raises
@@ -51,20 +52,20 @@ def twin_path(path: Path) -> Path:
 
 
 def write_report(
-    path: Path,
+    path: Location,
     results: Collection[FileResult],
     run: RunInfo,
     *,
     labelled: Labelled | None = None,
     links: bool = True,
-) -> Path:
+) -> Location:
     """Write the report as an HTML page, and its data as JSON beside it.
 
     The results are read once; no more than some hundred of them are in memory at a time.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         The page to make or replace: ``report.html``.
     results : collection of FileResult
         In the order of the arguments.
@@ -73,12 +74,12 @@ def write_report(
     labelled : Labelled, optional
         The files' true labels, and scores against them.
     links : bool, optional
-        Whether the page plays the files through relative links, and counts by folder. False for results whose names are
-        hidden (`ser_toolkit.report.anonymous.Anonymous`).
+        Whether the page plays the files through relative links, where it lies on the same machine as they, and counts
+        by folder. False for results whose names are hidden (`ser_toolkit.report.anonymous.Anonymous`).
 
     Returns
     -------
-    Path
+    Path or Url
         The JSON twin.
 
     Raises
@@ -101,9 +102,10 @@ def write_report(
     return twin
 
 
-def _spool(path: Path) -> TextIO:
+def _spool(path: Location) -> TextIO:
+    folder = path.parent if isinstance(path, Path) else None
     try:
-        return tempfile.TemporaryFile("w+", encoding="ascii", prefix=atomic.PREFIX, dir=path.parent)
+        return tempfile.TemporaryFile("w+", encoding="ascii", prefix=atomic.PREFIX, dir=folder)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -114,7 +116,7 @@ def _read(
     twin_file: TextIO,
     spool: TextIO,
     *,
-    folder: Path,
+    folder: Location,
     labelled: Labelled | None,
     links: bool,
 ) -> Summary:

@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
 from ser_toolkit.data.files import path_from_display
+from ser_toolkit.data.locations import Location, Url
 from ser_toolkit.report.html_counting import judged
 from ser_toolkit.report.results import UNCERTAIN
 from ser_toolkit.report.window_arrays import as_windows
@@ -177,23 +177,25 @@ def _encoded(values: NDArray[Any], dtype: str) -> str:
     return base64.b64encode(whole.tobytes()).decode("ascii")
 
 
-def relative_link(file: str, folder: Path) -> str:
+def relative_link(file: str, folder: Location) -> str | None:
     """Address of an audio file as seen from the folder of a page.
 
     Parameters
     ----------
     file : str
         From `ser_toolkit.data.files.display_path`.
-    folder : Path
+    folder : Path or Url
         Where the page lies.
 
     Returns
     -------
-    str
+    str or None
         Percent-encoded bytes of the relative path, which work for names that are not UTF-8 too; an absolute ``file:``
-        address where no relative path exists (another drive).
+        address where no relative path exists (another drive). None if one of them is on another machine.
     """
     path = path_from_display(file)
+    if isinstance(path, Url) or isinstance(folder, Url):
+        return None
     try:
         relative = os.path.relpath(path, folder)
     except ValueError:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_toolkit.data.files import display_path
+from ser_toolkit.data.locations import Location
 from ser_toolkit.report.anonymous import Anonymous
 from ser_toolkit.report.html_report import write_report
 from ser_toolkit.report.tables import Kind, Level, write_table
@@ -26,13 +28,13 @@ class Outputs:
 
     Parameters
     ----------
-    table : Path or None
+    table : Path, Url or None
         CSV, Parquet or JSON lines.
     kind : {"jsonl", "csv", "parquet"}
         Its format.
     level : {"file", "window"}
         Its rows.
-    report : Path or None
+    report : Path, Url or None
         HTML page; a JSON file of the same name comes with it.
     textgrid, audacity : Path or None
         Folders of label tracks.
@@ -40,10 +42,10 @@ class Outputs:
         Hides names of files, see `Anonymous`; empty: they are shown.
     """
 
-    table: Path | None = None
+    table: Location | None = None
     kind: Kind = "csv"
     level: Level = "file"
-    report: Path | None = None
+    report: Location | None = None
     textgrid: Path | None = None
     audacity: Path | None = None
     key: bytes = b""
@@ -105,10 +107,10 @@ def write_outputs(
         write_table(
             outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level, dimensions=tuple(run.dimensions)
         )
-        written.append(str(outputs.table))
+        written.append(display_path(outputs.table))
     if outputs.report is not None:
         twin = write_report(outputs.report, shown, run, labelled=labelled, links=not outputs.key)
-        written.append(f"{outputs.report} (and {twin.name})")
+        written.append(f"{display_path(outputs.report)} (and {display_path(twin.name)})")
     for folder, kind in ((outputs.textgrid, "textgrid"), (outputs.audacity, "audacity")):
         if folder is not None:
             n = write_tracks(folder, shown, kind="textgrid" if kind == "textgrid" else "audacity", labels=run.labels)

@@ -15,6 +15,7 @@ from ser_toolkit.errors import OutputError
 from ser_toolkit.report.table_rows import Level, columns, file_object, rows, window_objects
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.report.results import FileResult
 
 __all__ = ["FORMATS", "Kind", "Level", "Writer", "columns", "stream_writer", "write_table"]
@@ -35,7 +36,7 @@ class Writer(Protocol):
 
 
 def write_table(
-    path: Path | None,
+    path: Location | None,
     results: Collection[FileResult],
     labels: Sequence[str],
     *,
@@ -47,7 +48,7 @@ def write_table(
 
     Parameters
     ----------
-    path : Path or None
+    path : Path, Url or None
         Where to; the file appears as a whole, or not at all. None writes to standard output (not parquet).
     results : collection of FileResult
         Iterated once; memory does not grow with their number, nor with the windows of one.

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ser_toolkit.data.files import display_path
 from ser_toolkit.report.cache import size
 from ser_toolkit.report.run_info import RunInfo
 from ser_toolkit.report.terminal_profile import show_profile
@@ -50,7 +51,8 @@ def show_extraction(console: Console, done: Extraction, *, profile: bool = False
                                    style="bold"), (1, 0, 0, 1), expand=False))  # fmt: skip
         console.print(Padding(table, (0, 0, 0, 1), expand=False))
         if len(done.not_extracted) > _SHOWN:
-            more = f"and {len(done.not_extracted) - _SHOWN} more: see the column status of {done.output.name}"
+            left = len(done.not_extracted) - _SHOWN
+            more = f"and {left} more: see the column status of {display_path(done.output.name)}"
             console.print(Padding(Text(safe(more), style="dim"), (0, 0, 0, 1), expand=False))
     if profile:
         show_profile(console, _run_info(done))
@@ -85,7 +87,7 @@ def _lines(done: Extraction) -> list[tuple[str, str]]:
     speed = f", {done.audio_s / done.seconds:.0f} x real time" if done.seconds > 0 and done.audio_s else ""
     processes = f"{done.workers} worker{'' if done.workers == 1 else 's'}" if done.workers else "one process"
     lines.append(("time", f"{span(done.seconds)} in {processes}{speed}"))
-    lines.append(("output", f"{done.output}, {size(done.n_bytes)}"))
+    lines.append(("output", f"{display_path(done.output)}, {size(done.n_bytes)}"))
     lines += [(f"terms of {name}", text) for name, text in done.licenses.items()]
     return lines
 

@@ -151,8 +151,8 @@ class _Checks:
 
     def files(self) -> None:
         for u in self.utterances:
-            require(u.file.is_absolute(), f"{u.file} is not absolute")
-            require(u.file.is_file(), f"{u.file} is not there")
+            require(Path(u.file).is_absolute(), f"{u.file} is not absolute")
+            require(Path(u.file).is_file(), f"{u.file} is not there")
 
     def keys(self) -> None:
         for u in self.utterances:

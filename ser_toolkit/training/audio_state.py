@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_toolkit.data import atomic
+from ser_toolkit.data.locations import Location, Url
 from ser_toolkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -104,13 +105,27 @@ class Guarded:
 def files_digest(utterances: Sequence[Utterance]) -> str:
     """SHA-256 over name, size and time of change of all audio files: cheap, and the same only if none was touched."""
     rows = []
-    for path in dict.fromkeys(u.file for u in utterances):
+    for path in _as_they_are(dict.fromkeys(u.file for u in utterances)):
+        if isinstance(path, Url):
+            rows.append([path.address.partition("?")[0], path.n_bytes, path.version])
+            continue
         try:
-            about = Path(path).stat()
+            about = path.stat()
             rows.append([str(path), about.st_size, about.st_mtime_ns])
         except (OSError, ValueError):
             rows.append([str(path)])
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _as_they_are(files: Iterable[Location]) -> list[Location]:
+    """The same files; those on other machines with what is said of them there."""
+    found: dict[Location, Location] = {file: file for file in files}
+    urls = [file for file in found if isinstance(file, Url)]
+    if urls:
+        from ser_toolkit.data.remote_listing import described
+
+        found |= dict(zip(urls, described(urls), strict=True))
+    return list(found.values())
 
 
 def check_audio(before: AudioState, now: AudioState, utterances: Sequence[Utterance], *, folder: Path) -> None:

@@ -156,7 +156,7 @@ def read_dataset(
         As `read_manifest` and `Dataset.of`.
     """
     given = [manifests] if isinstance(manifests, str | Path) else list(manifests)
-    return Dataset.of(read_manifest([Path(m) for m in given], speaker_pattern=speaker_pattern), config)
+    return Dataset.of(read_manifest(given, speaker_pattern=speaker_pattern), config)
 
 
 def extract(
