@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ser_toolkit.cli import options
 from ser_toolkit.cli.option_values import hop_seconds, worker_count
 from ser_toolkit.cli.outputs import STREAM, refuse_input, refuse_stream
 
@@ -34,7 +35,7 @@ def analyze(
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write a table there: .csv, .parquet, .jsonl; -: standard output.",
-                     dir_okay=False, rich_help_panel=_WRITTEN),
+                     rich_help_panel=_WRITTEN),
     ] = None,
     report: Annotated[
         Path | None,
@@ -49,6 +50,11 @@ def analyze(
     json: Annotated[
         bool, typer.Option("--json", help="JSON lines on standard output.", rich_help_panel=_WRITTEN)
     ] = False,
+    files_per_part: Annotated[
+        int | None,
+        typer.Option(help="Make --output a folder with a table for every so many recordings.", min=1, metavar="N",
+                     rich_help_panel=_WRITTEN),
+    ] = None,
     level: Annotated[
         Literal["file", "window"], typer.Option(help="A row per file or per window.", rich_help_panel=_WRITTEN)
     ] = "file",
@@ -109,6 +115,8 @@ def analyze(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was broken off.", rich_help_panel=_ROBUST)
     ] = False,
+    engine: options.Engine = "local",
+    address: options.Address = "",
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time went.", rich_help_panel=_ROBUST)
     ] = False,
@@ -126,6 +134,7 @@ def analyze(
     - `ser-toolkit analyze laughs/ --speech off`
     - `ser-toolkit analyze recordings/ --model model.onnx --device cuda --profile`
     - `ser-toolkit analyze recordings/ -o results.parquet --resume`
+    - `ser-toolkit analyze /shared/calls -o results.parquet --engine ray --address auto --resume`
     """
     from ser_toolkit.data.files import find_audio
     from ser_toolkit.errors import OutputError
@@ -142,6 +151,10 @@ def analyze(
     if output == STREAM:
         output, format = None, format or "jsonl"
     kind = _format(format, output, json=json)
+    if files_per_part is not None and output is None:
+        raise typer.BadParameter("--files-per-part needs the folder of the parts: give --output")
+    if files_per_part is None and output is not None and output.is_dir():
+        raise typer.BadParameter(f"--output {output} is a directory: give a file, or --files-per-part for a folder")
     kept = next((path for path in (output, report) if path is not None), None)
     if resume and kept is None:
         raise typer.BadParameter("--resume needs the --output or --report of the run that was broken off")
@@ -149,7 +162,7 @@ def analyze(
     files = find_audio(paths)
     for path in (output, report):
         refuse_input(path, [found.path for found in files] + ([Path(model)] if model else []))
-    options = Options(
+    chosen = Options(
         model=model,
         device=device,
         hop_s=None if (hop_s := hop_seconds(hop)) == "recipe" else hop_s,
@@ -161,9 +174,12 @@ def analyze(
         cache_use="read" if cache is None else "write" if cache else "off",
         timeout_s=timeout,
         hashes=labels != "none",
+        engine=engine,
+        address=address,
     )
     outputs = Outputs(
         table=output,
+        files_per_part=files_per_part,
         kind="csv" if kind == "table" else kind,
         level=level,
         report=report,
@@ -174,7 +190,7 @@ def analyze(
     progress = AnalysisProgress(stderr, len(files))
     run = Analysis(
         files,
-        options,
+        chosen,
         journal=journal_path(kept) if kept else None,
         resume=resume,
         # not the methods: a run that goes on has a bar for what is left

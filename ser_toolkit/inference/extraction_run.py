@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ser_toolkit
 from ser_toolkit.errors import ConfigError, OutputError
+from ser_toolkit.inference.engines import Engine, check_engine
 from ser_toolkit.inference.extraction_items import items_of, label_columns
 from ser_toolkit.inference.extraction_rows import Rows, Watch, file_of
 from ser_toolkit.inference.front_end_choice import ExtractHop, Preset, chosen, of_model
@@ -92,6 +93,8 @@ def extract(
     cache_use: CacheUse = "read",
     timeout_s: float = TIMEOUT_S,
     watch: Watch | None = None,
+    engine: Engine = "local",
+    address: str = "",
 ) -> Extraction:
     """Extract features from recordings and write them to one file.
 
@@ -127,6 +130,10 @@ def extract(
         A process that has nothing to show for so long is killed and its file failed.
     watch : Watch, optional
         Is told how it goes.
+    engine : {"local", "ray"}, optional
+        Processes of this machine, or of a Ray cluster.
+    address : str, optional
+        Of the cluster; see `ser_toolkit.ray_engine.cluster.connected`.
 
     Returns
     -------
@@ -152,6 +159,7 @@ def extract(
     88
     """
     began = time.perf_counter()
+    check_engine(engine, address, workers=workers)
     output = Path(output)
     kind = kind_of(output)
     items = items_of([paths] if isinstance(paths, str | Path) else list(paths))
@@ -167,7 +175,9 @@ def extract(
     plan = Plan(recipe=recipe.model_dump_json(), name="extract", cache_use=cache_use)
     front, labels = plan.front_end(), label_columns(items)
     layout = _layout(front, recipe, labels, "" if model is None else bundled.display_name(bundled.resolve(model)))
-    run = Rows(items, plan, workers_for([i.found for i in items]) if workers is None else workers, timeout_s, watch)
+    if workers is None and engine == "local":
+        workers = workers_for([i.found for i in items])
+    run = Rows(items, plan, workers, timeout_s, watch, engine, address)
     for warning in warnings:
         run.say(f"warning: {warning}")
     with open_features(output, layout, kind=kind) as writer, run.opened(), _room(output) as order:
@@ -191,7 +201,7 @@ def extract(
         n_values=None if None in n_values else sum(n or 0 for n in n_values),
         n_bytes=sum(path.stat().st_size for path in sizes),
         licenses=layout.about["licenses"],
-        workers=run.n_workers,
+        workers=run.n_workers or 0,
         seconds=time.perf_counter() - began,
         profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile),
     )
