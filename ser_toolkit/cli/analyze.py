@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ser_toolkit.cli import options
 from ser_toolkit.cli.option_values import hop_seconds, worker_count
 from ser_toolkit.cli.outputs import STREAM, check_url, refuse_input, refuse_stream, refuse_url
 
@@ -37,7 +38,7 @@ def analyze(
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="Write a table there: .csv, .parquet, .jsonl; -: standard output.",
-                     dir_okay=False, path_type=str, rich_help_panel=_WRITTEN),
+                     path_type=str, rich_help_panel=_WRITTEN),
     ] = None,
     report: Annotated[
         str | None,
@@ -52,6 +53,11 @@ def analyze(
     json: Annotated[
         bool, typer.Option("--json", help="JSON lines on standard output.", rich_help_panel=_WRITTEN)
     ] = False,
+    files_per_part: Annotated[
+        int | None,
+        typer.Option(help="Make --output a folder with a table for every so many recordings.", min=1, metavar="N",
+                     rich_help_panel=_WRITTEN),
+    ] = None,
     level: Annotated[
         Literal["file", "window"], typer.Option(help="A row per file or per window.", rich_help_panel=_WRITTEN)
     ] = "file",
@@ -116,6 +122,8 @@ def analyze(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was broken off.", rich_help_panel=_ROBUST)
     ] = False,
+    engine: options.Engine = "local",
+    address: options.Address = "",
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time went.", rich_help_panel=_ROBUST)
     ] = False,
@@ -134,6 +142,7 @@ def analyze(
     - `ser-toolkit analyze recordings/ --model model.onnx --device cuda --profile`
     - `ser-toolkit analyze recordings/ -o results.parquet --resume`
     - `ser-toolkit analyze s3://bucket/calls/ -o s3://bucket/results.parquet`
+    - `ser-toolkit analyze /shared/calls -o results.parquet --engine ray --address auto --resume`
     """
     from ser_toolkit.data.files import find_audio
     from ser_toolkit.data.locations import locate
@@ -152,6 +161,10 @@ def analyze(
         output, format = None, format or "jsonl"
     table, page = None if output is None else locate(output), None if report is None else locate(report)
     kind = _format(format, table, json=json)
+    if files_per_part is not None and not isinstance(table, Path):
+        raise typer.BadParameter("--files-per-part needs the folder of the parts, on this machine: give --output")
+    if files_per_part is None and isinstance(table, Path) and table.is_dir():
+        raise typer.BadParameter(f"--output {output} is a directory: give a file, or --files-per-part for a folder")
     kept = next((path for path in (table, page) if path is not None), None)
     if resume and kept is None:
         raise typer.BadParameter("--resume needs the --output or --report of the run that was broken off")
@@ -162,7 +175,7 @@ def analyze(
     files = find_audio(places)
     for path in (table, page):
         refuse_input(path, [found.path for found in files] + ([locate(model)] if model else []))
-    options = Options(
+    chosen = Options(
         model=model,
         device=device,
         hop_s=None if (hop_s := hop_seconds(hop)) == "recipe" else hop_s,
@@ -174,9 +187,12 @@ def analyze(
         cache_use="read" if cache is None else "write" if cache else "off",
         timeout_s=timeout,
         hashes=labels != "none",
+        engine=engine,
+        address=address,
     )
     outputs = Outputs(
         table=table,
+        files_per_part=files_per_part,
         kind="csv" if kind == "table" else kind,
         level=level,
         report=page,
@@ -187,7 +203,7 @@ def analyze(
     progress = AnalysisProgress(stderr, len(files))
     run = Analysis(
         files,
-        options,
+        chosen,
         journal=journal_path(kept) if kept else None,
         resume=resume,
         # not the methods: a run that goes on has a bar for what is left

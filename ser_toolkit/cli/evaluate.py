@@ -63,6 +63,8 @@ def evaluate(
     resume: options.Resume = False,
     device: options.Device = "auto",
     cache: options.Cache = True,
+    engine: options.ExtractionEngine = "local",
+    address: options.Address = "",
     speaker_pattern: options.SpeakerPattern = None,
     allow_speaker_overlap: options.AllowSpeakerOverlap = False,
 ) -> None:
@@ -93,27 +95,32 @@ def evaluate(
     same = {
         "device": device, "speaker_pattern": speaker_pattern, "cache": wanted_cache(cache), "resume": resume,
     }  # fmt: skip
-    if model is None:
-        if conditions and not keep_models:
-            raise typer.BadParameter("--noise asks each fold's model again: leave out --no-keep-models")
-        if seen is not None:
-            raise typer.BadParameter("--seen is for a finished model (--model); cross-validation tests on new speakers")
-        changes = options.changes(
-            config, set_, emotions, protocol=protocol, folds=folds, file=split and str(split),
-            allow_speaker_overlap=allow_speaker_overlap,
-        )  # fmt: skip
-        wanted = None if seeds is None else options.seed_list(seeds)
-        models = "need" if conditions else "keep" if keep_models else "drop"
-        done = _cross_validated(manifests, out, conditions, config=changes, seeds=wanted, models=models, **same)
-    else:
-        if any(x is not None for x in (config, protocol, folds, split, seeds)) or set_ or not keep_models:
-            raise typer.BadParameter("--model scores a finished model; settings of a training do not apply to it")
-        if allow_speaker_overlap:
-            raise typer.BadParameter("--allow-speaker-overlap divides nothing with --model; give --seen drop or mark")
-        if seen not in (None, "refuse", "drop", "mark"):
-            raise typer.BadParameter(f"--seen is refuse, drop or mark, not {seen!r}")
-        labels = None if emotions is None else names(emotions)
-        done = _of_model(manifests, out, conditions, model, emotions=labels, seen=seen or "refuse", **same)
+    with options.extraction_on(engine, address):
+        if model is None:
+            if conditions and not keep_models:
+                raise typer.BadParameter("--noise asks each fold's model again: leave out --no-keep-models")
+            if seen is not None:
+                raise typer.BadParameter(
+                    "--seen is for a finished model (--model); cross-validation tests on new speakers"
+                )
+            changes = options.changes(
+                config, set_, emotions, protocol=protocol, folds=folds, file=split and str(split),
+                allow_speaker_overlap=allow_speaker_overlap,
+            )  # fmt: skip
+            wanted = None if seeds is None else options.seed_list(seeds)
+            models = "need" if conditions else "keep" if keep_models else "drop"
+            done = _cross_validated(manifests, out, conditions, config=changes, seeds=wanted, models=models, **same)
+        else:
+            if any(x is not None for x in (config, protocol, folds, split, seeds)) or set_ or not keep_models:
+                raise typer.BadParameter("--model scores a finished model; settings of a training do not apply to it")
+            if allow_speaker_overlap:
+                raise typer.BadParameter(
+                    "--allow-speaker-overlap divides nothing with --model; give --seen drop or mark"
+                )
+            if seen not in (None, "refuse", "drop", "mark"):
+                raise typer.BadParameter(f"--seen is refuse, drop or mark, not {seen!r}")
+            labels = None if emotions is None else names(emotions)
+            done = _of_model(manifests, out, conditions, model, emotions=labels, seen=seen or "refuse", **same)
     if done is not None:
         evaluation, noisy, about = done
         stdout = terminal.console()

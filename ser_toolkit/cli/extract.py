@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ser_toolkit.cli import options
 from ser_toolkit.cli.outputs import refuse_input, refuse_stream
 
 _WHAT, _ROBUST = "Features and windows", "Speed and robustness"
@@ -67,6 +68,8 @@ def extract(
         float, typer.Option(help="Give a file up if nothing comes of it for so many seconds.", min=1,
                             rich_help_panel=_ROBUST)
     ] = 300.0,
+    engine: options.Engine = "local",
+    address: options.Address = "",
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time went.", rich_help_panel=_ROBUST)
     ] = False,
@@ -110,6 +113,8 @@ def extract(
                 cache_use="read" if cache is None else "write" if cache else "off",
                 timeout_s=timeout,
                 watch=progress,
+                engine=engine,
+                address=address,
             )
         except KeyboardInterrupt:
             kept = "; what was computed is in the cache" if cache else ""

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ser_toolkit.cli.outputs import refuse_stream
 
 __all__ = [
+    "Address",
     "AllowSpeakerOverlap",
     "Cache",
     "ConfigFile",
     "Device",
+    "Engine",
+    "ExtractionEngine",
     "JobFolder",
     "Manifests",
     "Resume",
     "Set",
     "SpeakerPattern",
     "changes",
+    "extraction_on",
     "seed_list",
 ]
+
+SPEED = "Speed and robustness"
+"""Panel of the help."""
 
 Manifests = Annotated[
     list[str],
@@ -47,6 +55,21 @@ Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use the feature
 SpeakerPattern = Annotated[
     str | None, typer.Option(metavar="REGEX", help="Finds the speaker in a file's path, for folders per emotion.")
 ]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="local: processes of this machine; ray: a Ray cluster (tier [ray]).", rich_help_panel=SPEED),
+]
+ExtractionEngine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Where features are extracted: processes of this machine, or a Ray cluster (tier [ray])."),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        help="Ray cluster: HOST:PORT of its head, or auto for the one on this machine. Default: RAY_ADDRESS, or a "
+        "cluster of this machine alone for this run.", metavar="ADDRESS", rich_help_panel=SPEED,
+    ),
+]  # fmt: skip
 AllowSpeakerOverlap = Annotated[bool, typer.Option("--allow-speaker-overlap", help="Scores are inflated and say so.")]
 
 _DIGITS, _MOST = 10, 1000
@@ -65,6 +88,17 @@ def changes(config: Path | None, set_: Sequence[str] | None, emotions: str | Non
     if given and isinstance(before, dict):  # what is no table is refused with the rest of the configuration
         found["split"] = {**before, **given}
     return found
+
+
+@contextlib.contextmanager
+def extraction_on(engine: Literal["local", "ray"], address: str) -> Iterator[None]:
+    """Features are extracted there, in this block."""
+    from ser_toolkit.data.process_map import jobs_on_ray
+    from ser_toolkit.inference.engines import check_engine
+
+    check_engine(engine, address, workers=None)
+    with jobs_on_ray(address) if engine == "ray" else contextlib.nullcontext():
+        yield
 
 
 def seed_list(text: str) -> list[int]:

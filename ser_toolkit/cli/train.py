@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ser_toolkit.cli import options
 from ser_toolkit.cli.outputs import refuse_stream
 
 
@@ -42,6 +43,8 @@ def train(
     ] = Path("runs/train"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the feature cache.")] = True,
+    engine: options.ExtractionEngine = "local",
+    address: options.Address = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable.")
     ] = None,
@@ -93,7 +96,7 @@ def train(
         overrides.append('calibration.on="folds"')
     settings = read_config(config, [*overrides, *(set_ or [])])
     keep_freed_memory()
-    with RichProgress() as progress, resumable(progress, out):
+    with RichProgress() as progress, resumable(progress, out), options.extraction_on(engine, address):
         result = run(
             manifests,
             config=settings,

@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from ser_toolkit.errors import SerToolkitError
 
-__all__ = ["process_map"]
+__all__ = ["jobs_on_ray", "process_map"]
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
@@ -25,6 +26,39 @@ _FEW = 40
 
 _AHEAD = 8
 """Jobs per worker that are begun before the first of them is taken."""
+
+
+_ray_address: ContextVar[str | None] = ContextVar("ray_address", default=None)
+
+
+@contextlib.contextmanager
+def jobs_on_ray(address: str = "") -> Iterator[None]:
+    """In this block `process_map` is done by a Ray cluster, as joblib's backends are chosen: callers need not know.
+
+    Parameters
+    ----------
+    address : str, optional
+        As for `ser_toolkit.ray_engine.cluster.connected`.
+
+    Raises
+    ------
+    MissingTierError
+        If Ray is not installed.
+
+    Examples
+    --------
+    >>> from ser_toolkit.data.process_map import jobs_on_ray
+    >>> with jobs_on_ray("auto"):  # doctest: +SKIP
+    ...     ser_toolkit.train("corpus/manifest.csv", out="runs/first")
+    """
+    from ser_toolkit.ray_engine.cluster import require_ray
+
+    require_ray()
+    before = _ray_address.set(address)
+    try:
+        yield
+    finally:
+        _ray_address.reset(before)
 
 
 def process_map(
@@ -46,7 +80,7 @@ def process_map(
     n_jobs : int
         How many there are.
     workers : int
-        Processes; 0 takes one per core, or this process for a few jobs.
+        Processes; 0 takes one per core, or this process for a few jobs. Of a cluster (`jobs_on_ray`): at most so many.
     died : callable
         What to say if a process dies, of the jobs that may have killed it.
 
@@ -62,6 +96,12 @@ def process_map(
     SerToolkitError
         If a process dies.
     """
+    address = _ray_address.get()
+    if address is not None and n_jobs:
+        from ser_toolkit.ray_engine.jobs import ray_map
+
+        yield from ray_map(function, jobs, address=address, workers=workers, died=died)
+        return
     workers = workers or (1 if n_jobs < _FEW else os.cpu_count() or 1)
     if workers == 1 or not n_jobs:
         yield from map(function, jobs)

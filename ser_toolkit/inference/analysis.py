@@ -20,12 +20,13 @@ from ser_toolkit.inference.assemble import Assemble
 from ser_toolkit.inference.batch_runner import BatchRunner
 from ser_toolkit.inference.columns import columns_of
 from ser_toolkit.inference.device_names import parse_device
+from ser_toolkit.inference.engines import AnyPipeline, check_engine, pipeline_on
 from ser_toolkit.inference.front_end import FrontEnd
 from ser_toolkit.inference.graph import check_graph
 from ser_toolkit.inference.journal import Journal, stamp_of
 from ser_toolkit.inference.nvidia_driver import NO_DRIVER, has_driver
 from ser_toolkit.inference.options import Options, usable_cores, workers_for
-from ser_toolkit.inference.pipeline import DROPPED, Pipeline, Row, in_process
+from ser_toolkit.inference.pipeline import DROPPED, Row, in_process
 from ser_toolkit.inference.plan import Plan
 from ser_toolkit.inference.session import Session, open_session, recipe_text
 from ser_toolkit.inference.shared import infer
@@ -107,34 +108,41 @@ class Analysis:
 
     def _open(self, stack: contextlib.ExitStack) -> None:
         options = self.options
+        check_engine(options.engine, options.address, workers=options.workers)
         path = bundled.resolve(options.model)
         self._name = bundled.display_name(path)
         hop = {"hop_s": options.hop_s} if isinstance(options.hop_s, float) else {}
-        self.workers = workers_for(self.files, **hop) if options.workers is None else options.workers
+        workers = options.workers
+        if workers is None and options.engine == "local":
+            workers = workers_for(self.files, **hop)
         self._session, self.fallback = _shared_session(path, options)
         self._plan = Plan(
             model=str(path),
             recipe=recipe_text(self._session, path) if self._session else "",
             name=str(path),
             hop_s=options.hop_s,
-            threads=max(1, usable_cores() // max(1, self.workers)),
+            threads=max(1, usable_cores() // (workers or 1)),
             cache_use=options.cache_use,
             hashes=options.hashes,
             speech=options.speech == "auto",
         )
-        self._pipeline = None
-        if self.workers:
+        self._pipeline: AnyPipeline | None = None
+        if workers != 0:
             self._pipeline = stack.enter_context(
-                Pipeline(
+                pipeline_on(
+                    options.engine,
                     self._plan,
                     infer=self._session is None,
-                    n_workers=self.workers,
+                    n_workers=workers,
                     timeout_s=options.timeout_s,
                     say=self._say,
+                    address=options.address,
+                    device=options.device,
                 )
             )
             self._pipeline.open()
             self._plan = replace(self._plan, recipe=self._pipeline.recipe)
+        self.workers = self._pipeline.n_workers if self._pipeline else 0
         self.front: FrontEnd = self._plan.front_end()
         recipe = self.front.recipe
         assert isinstance(recipe, Recipe)
@@ -258,7 +266,7 @@ class Analysis:
             smoothing_s=self.summary.smoothing_s,
             min_confidence=self.options.min_confidence,
             sets=about_sets(self.recipe, self.options.aggregation),
-            device=self._session.device if self._session else "cpu",
+            device=self._session.device if self._session else self._pipeline.device if self._pipeline else "cpu",
             fallback=self.fallback,
             workers=self.workers,
             started=self._started,
@@ -266,7 +274,7 @@ class Analysis:
             n_files=len(self.files),
             interrupted=self.interrupted,
             warnings=self.warnings,
-            environment=environment(self.front),
+            environment=environment(self.front) | (self._pipeline.about if self._pipeline else {}),
             profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile if total),
         )
 
@@ -283,6 +291,8 @@ def _shared_session(path: Path, options: Options) -> tuple[Session | None, str]:
         raise ConfigError(f"the least confidence is a probability, 0 to 1; got {options.min_confidence:g}")
     kind, _ = parse_device(options.device)
     session, fallback = None, ""
+    if options.engine == "ray":
+        return session, fallback
     if kind == "auto" and not has_driver():
         fallback = NO_DRIVER
     elif kind != "cpu":

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ser_toolkit.inference.pipeline import DROPPED, Pipeline, in_process
+from ser_toolkit.inference.engines import pipeline_on
+from ser_toolkit.inference.pipeline import DROPPED, in_process
 from ser_toolkit.report.feature_layout import FeatureBlock, FeatureFile
 from ser_toolkit.report.results import FileResult
 
 if TYPE_CHECKING:
+    from ser_toolkit.inference.engines import AnyPipeline, Engine
     from ser_toolkit.inference.extraction_items import Item
     from ser_toolkit.inference.in_order import InOrder, Piece
     from ser_toolkit.inference.pipeline import Row
@@ -70,12 +72,14 @@ class Rows:
         Recordings.
     plan : Plan
         For the stages.
-    n_workers : int
-        Processes; 0: this one.
+    n_workers : int or None
+        Processes; 0: this one; None, for a cluster: one per core of it.
     timeout_s : float
         See `ser_toolkit.inference.pipeline.Pipeline`.
     watch : Watch or None
         Is told how it goes.
+    engine, address : str
+        As for `ser_toolkit.inference.engines.pipeline_on`.
     seconds : dict
         Time of each stage.
     statuses, notes : Counter
@@ -90,16 +94,18 @@ class Rows:
 
     items: Sequence[Item]
     plan: Plan
-    n_workers: int
+    n_workers: int | None
     timeout_s: float
     watch: Watch | None
+    engine: Engine = "local"
+    address: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     not_extracted: list[FileResult] = field(default_factory=list)
     audio_s: float = 0.0
     n_windows: int = 0
-    _pipeline: Pipeline | None = None
+    _pipeline: AnyPipeline | None = None
 
     def say(self, text: str) -> None:
         """Tell people."""
@@ -110,11 +116,20 @@ class Rows:
     def opened(self) -> Iterator[None]:
         """Start the processes; end them with the block."""
         with contextlib.ExitStack() as stack:
-            if self.n_workers:
+            if self.n_workers != 0:
                 self._pipeline = stack.enter_context(
-                    Pipeline(self.plan, infer=False, n_workers=self.n_workers, timeout_s=self.timeout_s, say=self.say)
+                    pipeline_on(
+                        self.engine,
+                        self.plan,
+                        infer=False,
+                        n_workers=self.n_workers,
+                        timeout_s=self.timeout_s,
+                        say=self.say,
+                        address=self.address,
+                    )
                 )
                 self._pipeline.open()
+                self.n_workers = self._pipeline.n_workers
                 self.seconds = self._pipeline.seconds
             if self.watch is not None:
                 self.watch.begin(len(self.items))

@@ -15,6 +15,7 @@ import ser_toolkit
 from ser_toolkit.data.files import display_path
 from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.errors import ConfigError, OutputError, RemoteError
+from ser_toolkit.inference.engines import Engine, check_engine
 from ser_toolkit.inference.extraction_items import items_of, label_columns
 from ser_toolkit.inference.extraction_rows import Rows, Watch, file_of
 from ser_toolkit.inference.front_end_choice import ExtractHop, Preset, chosen, of_model
@@ -95,6 +96,8 @@ def extract(
     cache_use: CacheUse = "read",
     timeout_s: float = TIMEOUT_S,
     watch: Watch | None = None,
+    engine: Engine = "local",
+    address: str = "",
 ) -> Extraction:
     """Extract features from recordings and write them to one file.
 
@@ -130,6 +133,10 @@ def extract(
         A process that has nothing to show for so long is killed and its file failed.
     watch : Watch, optional
         Is told how it goes.
+    engine : {"local", "ray"}, optional
+        Processes of this machine, or of a Ray cluster.
+    address : str, optional
+        Of the cluster; see `ser_toolkit.ray_engine.cluster.connected`.
 
     Returns
     -------
@@ -155,6 +162,7 @@ def extract(
     88
     """
     began = time.perf_counter()
+    check_engine(engine, address, workers=workers)
     target = locate(output)
     kind = kind_of(target)
     if isinstance(target, Url):
@@ -172,7 +180,9 @@ def extract(
     plan = Plan(recipe=recipe.model_dump_json(), name="extract", cache_use=cache_use)
     front, labels = plan.front_end(), label_columns(items)
     layout = _layout(front, recipe, labels, "" if model is None else bundled.display_name(bundled.resolve(model)))
-    run = Rows(items, plan, workers_for([i.found for i in items]) if workers is None else workers, timeout_s, watch)
+    if workers is None and engine == "local":
+        workers = workers_for([i.found for i in items])
+    run = Rows(items, plan, workers, timeout_s, watch, engine, address)
     for warning in warnings:
         run.say(f"warning: {warning}")
     with open_features(target, layout, kind=kind) as writer, run.opened(), _room(target) as order:
@@ -196,7 +206,7 @@ def extract(
         n_values=None if None in n_values else sum(n or 0 for n in n_values),
         n_bytes=sum(_size(path) for path in written),
         licenses=layout.about["licenses"],
-        workers=run.n_workers,
+        workers=run.n_workers or 0,
         seconds=time.perf_counter() - began,
         profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile),
     )

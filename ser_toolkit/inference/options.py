@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ser_toolkit.inference.aggregation import Aggregation
+from ser_toolkit.inference.engines import Engine
 from ser_toolkit.inference.front_end import Hop
 from ser_toolkit.inference.journal import stamp_of
 from ser_toolkit.inference.plan import CacheUse
@@ -63,6 +64,10 @@ class Options:
         ``"off"``: every sound has an emotion, as laughs and cries want it.
     shared : bool or None
         One session for all workers instead of one each; None: on GPUs.
+    engine : {"local", "ray"}
+        Processes of this machine, or of a Ray cluster.
+    address : str
+        Of the cluster; see `ser_toolkit.ray_engine.cluster.connected`.
     """
 
     model: str | Path | None = None
@@ -77,6 +82,8 @@ class Options:
     hashes: bool = False
     speech: Speech = "auto"
     shared: bool | None = None
+    engine: Engine = "local"
+    address: str = ""
 
 
 def usable_cores() -> int:

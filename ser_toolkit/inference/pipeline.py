@@ -104,6 +104,8 @@ class Pipeline:
         JSON of the recipe, after `open`.
     warnings : tuple of str
         Of the front end, after `open`.
+    n_workers : int
+        Processes that compute.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Pipeline:
         self.recipe = ""
         self.warnings: tuple[str, ...] = ()
         self._pool = Pool(plan, infer=infer, n_workers=n_workers, timeout_s=timeout_s)
-        self._n_workers = n_workers
+        self.n_workers = n_workers
         self._say = say or (lambda _: None)
         self._files: Iterator[tuple[int, Found]] = iter(())
         self._rows: deque[Row] = deque()  # to be given
@@ -140,6 +142,16 @@ class Pipeline:
     def __exit__(self, *given: object) -> None:
         self._pool.__exit__(*given)
 
+    @property
+    def device(self) -> str:
+        """Where workers run the network."""
+        return "cpu"
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What is to be said of machines beside this one."""
+        return {}
+
     def open(self, *, n_workers: int = 1) -> None:
         """Wait until workers are ready.
 
@@ -153,7 +165,7 @@ class Pipeline:
         SerToolkitError
             If the model cannot be opened.
         """
-        while sum(w.ready for w in self._pool.workers) < min(n_workers, self._n_workers):
+        while sum(w.ready for w in self._pool.workers) < min(n_workers, self.n_workers):
             for message in self._pool.wait():
                 self._hear(message)
 
@@ -224,7 +236,7 @@ class Pipeline:
 
     def _read_on(self) -> None:
         """Let the reader go on, if there is room for another piece."""
-        if self._reader is not None and self._reader.waits and len(self._pieces) < self._n_workers:
+        if self._reader is not None and self._reader.waits and len(self._pieces) < self.n_workers:
             self._reader.waits = False
             self._pool.tell(self._reader, ("next",))
 

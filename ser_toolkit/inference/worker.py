@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ser_toolkit.inference.columns import Stage
     from ser_toolkit.inference.plan import Plan, Setup
 
-__all__ = ["Role", "Work", "pieces_of", "work"]
+__all__ = ["Role", "Work", "light", "pieces_of", "work"]
 
 Role = Literal["infer", "extract", "read"]
 
@@ -37,24 +37,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The stages of a process.
+    """The stages from a file to what is said of it: the one description that the local pool and Ray go by.
 
     Parameters
     ----------
-    file : tuple of Stage
-        From a file to what is sent back.
-    read : tuple of Stage
-        From a file to pieces.
-    piece : tuple of Stage
-        From a piece to what is sent back.
-    decoded : tuple of Stage
-        From the samples of a recording to what is sent back.
+    reading : tuple of Stage
+        From a file to pieces, or to what the cache holds of it.
+    computing : tuple of Stage
+        From those to features, a piece at a time, in any order and by any process.
+    network : tuple of Stage
+        From features to probabilities; none if features are what is wanted.
     """
 
-    file: tuple[Stage, ...]
-    read: tuple[Stage, ...]
-    piece: tuple[Stage, ...]
-    decoded: tuple[Stage, ...]
+    reading: tuple[Stage, ...]
+    computing: tuple[Stage, ...]
+    network: tuple[Stage, ...]
 
     @classmethod
     def of(cls, setup: Setup, *, infer: bool) -> Work:
@@ -69,16 +66,35 @@ class Work:
         """
         features = setup.front_end().features
         prepare: tuple[Stage, ...] = (Prepare(setup=setup),) if features.recording_steps else ()
-        read: tuple[Stage, ...] = Decode(setup=setup), Check(setup=setup), *prepare, Segment(setup=setup)
         extract: tuple[Stage, ...] = tuple(Extract(setup=setup, key=key) for key in features.extractors)
-        network: tuple[Stage, ...] = (Infer(setup=setup),) if infer else ()
         hear: tuple[Stage, ...] = (Hear(setup=setup),) if setup.speech else ()
         return cls(
-            read=read,
-            file=(Recall(setup=setup), *read, *hear, *extract, Remember(setup=setup), *network),
-            piece=(*hear, *extract, *network),
-            decoded=(*read[1:], *hear, *extract, *network),
-        )
+            reading=(
+                Recall(setup=setup), Decode(setup=setup), Check(setup=setup), *prepare, Segment(setup=setup)
+            ),
+            computing=(*hear, *extract, Remember(setup=setup)),
+            network=(Infer(setup=setup),) if infer else (),
+        )  # fmt: skip
+
+    @property
+    def file(self) -> tuple[Stage, ...]:
+        """From a file to what is sent back."""
+        return (*self.reading, *self.piece)
+
+    @property
+    def read(self) -> tuple[Stage, ...]:
+        """From a file to pieces, whatever the cache holds."""
+        return self.reading[1:]
+
+    @property
+    def piece(self) -> tuple[Stage, ...]:
+        """From a piece to what is sent back."""
+        return (*self.computing, *self.network)
+
+    @property
+    def decoded(self) -> tuple[Stage, ...]:
+        """From the samples of a recording to what is sent back."""
+        return (*self.read[1:], *self.piece)
 
 
 def pieces_of(
@@ -156,7 +172,7 @@ def work(plan: Plan, role: Role, connection: Connection) -> None:
                 case ("piece", row):
                     index = row["index"]
                     for made in pieces_of(works.piece, columns_of([row]), seconds=seconds):
-                        connection.send(("row", index, _light(made)))
+                        connection.send(("row", index, light(made)))
                 case ("read", index, path, first, part):
                     _read(works, {"index": index, "path": path, **part}, first, connection, seconds)
             for warning in _news(plan):
@@ -198,7 +214,7 @@ def _file(
 ) -> None:
     index = file["index"]
     for n, row in enumerate(pieces_of(works.file, columns_of([file]), seconds=seconds), start=1):
-        connection.send(("row", index, _light(row)))
+        connection.send(("row", index, light(row)))
         while connection.poll():
             tasks.append(connection.recv())
         if ("share", index) in tasks and not row.get("status") and not row["last"]:
@@ -216,6 +232,6 @@ def _read(works: Work, file: Row, first: int, connection: Connection, seconds: d
             return
 
 
-def _light(row: Row) -> Row:
+def light(row: Row) -> Row:
     """A row without what nobody needs any more."""
     return {key: value for key, value in row.items() if key not in ("y", "samples", "content")}

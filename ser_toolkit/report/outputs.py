@@ -11,6 +11,7 @@ from ser_toolkit.data.files import display_path
 from ser_toolkit.data.locations import Location
 from ser_toolkit.report.anonymous import Anonymous
 from ser_toolkit.report.html_report import write_report
+from ser_toolkit.report.parts import write_parts
 from ser_toolkit.report.tables import Kind, Level, write_table
 from ser_toolkit.report.tracks import write_tracks
 
@@ -30,6 +31,8 @@ class Outputs:
     ----------
     table : Path, Url or None
         CSV, Parquet or JSON lines.
+    files_per_part : int or None
+        The table is a folder with a file for so many recordings each; None: one file.
     kind : {"jsonl", "csv", "parquet"}
         Its format.
     level : {"file", "window"}
@@ -43,6 +46,7 @@ class Outputs:
     """
 
     table: Location | None = None
+    files_per_part: int | None = None
     kind: Kind = "csv"
     level: Level = "file"
     report: Location | None = None
@@ -103,7 +107,13 @@ def write_outputs(
     """
     shown, labelled = hidden(results, labelled, outputs.key)
     written = []
-    if outputs.table is not None:
+    if isinstance(outputs.table, Path) and outputs.files_per_part:
+        n = write_parts(
+            outputs.table, shown, run.labels, kind=outputs.kind, n_files=outputs.files_per_part, level=outputs.level,
+            dimensions=tuple(run.dimensions),
+        )  # fmt: skip
+        written.append(f"{n} part{'' if n == 1 else 's'} in {outputs.table}")
+    elif outputs.table is not None:
         write_table(
             outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level, dimensions=tuple(run.dimensions)
         )
