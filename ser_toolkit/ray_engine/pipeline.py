@@ -251,4 +251,6 @@ def _everywhere(path: str) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """The first line, and the last, which names the cause where Ray appends a traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return ": ".join(dict.fromkeys(line[:200] for line in (lines[0], lines[-1])))

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-COMMANDS = ("analyze", "extract", "doctor", "train", "export-onnx", "compress", "models", "corpus", "split", "evaluate",
-            "compare", "fuse", "reproduce",
+COMMANDS = ("analyze", "listen", "extract", "doctor", "train", "export-onnx", "compress", "models", "corpus", "split",
+            "evaluate", "compare", "fuse", "reproduce",
             "cache info", "cache clear", "cache verify", "plugins", "plugins new")  # fmt: skip
 
 
@@ -78,6 +78,8 @@ def test_plugins_lists_the_defaults(cli):
         ("model", "cnn-dnn"),
         ("loss", "focal"),
         ("loss", "cross-entropy"),
+        ("loss", "mse"),
+        ("loss", "ccc"),
     }
     table = cli("plugins").out
     assert "melspec" in table

@@ -30,7 +30,7 @@ def test_for_people(run):
         assert name in out
     assert f"{bundled.DEFAULT}  default" in out
     assert out.count("  default") == 1
-    assert "egemaps" in out
+    assert "speech-functionals" in out
     assert "MB" in out
 
 
