@@ -154,7 +154,8 @@ def from_array(y: ArrayLike, source_sr: float, *, sr: int) -> Recording:
     def blocks() -> Iterator[NDArray[np.float32]]:
         for start in range(0, samples.shape[1], BLOCK):
             with np.errstate(over="ignore"):  # to infinity, which is refused
-                yield (samples[:, start : start + BLOCK].T / scale).astype(np.float32)
+                block = (samples[:, start : start + BLOCK].T / scale).astype(np.float32)
+            yield block
 
     return Reading(Stream(sr=round(source_sr), channels=len(samples), expected=None, blocks=blocks()), sr=sr).whole()
 

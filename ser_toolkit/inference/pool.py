@@ -31,7 +31,7 @@ Task = tuple[Any, ...]
 """As `ser_toolkit.inference.worker.work` takes them; a file comes with its index in second place."""
 
 _START_S = 300.0
-_STARTS = 3
+_STARTS = 5
 _STARTS_AGAIN = 20  # the model can be opened: somebody kills
 _END_S = 10.0
 _GLANCE_S = 1.0

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -32,13 +33,15 @@ class Nodes:
 
     cluster: Any
     others: list[Any]
+    environment: dict[str, str]
 
     @property
     def address(self) -> str:
         return self.cluster.address
 
     def add(self) -> None:
-        self.others.append(self.cluster.add_node(wait=False, **NODE))
+        with patch.dict(os.environ, self.environment):
+            self.others.append(self.cluster.add_node(wait=False, **NODE))
         self.cluster.wait_for_nodes(timeout=START_S)
 
     def kill_one(self) -> None:
@@ -59,17 +62,15 @@ def site_and_model(tmp_path_factory):
 def nodes(site_and_model):
     """Three nodes of one core each."""
     pytest.importorskip("ray", reason="tier [ray] is not installed")
-    before = dict(os.environ)
-    os.environ.update(CLUSTER | {"PYTHONPATH": str(site_and_model[0])})
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    environment = CLUSTER | {"PYTHONPATH": str(site_and_model[0])}
+    with patch.dict(os.environ, environment):
+        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
     try:
-        nodes = Nodes(cluster, [])
+        nodes = Nodes(cluster, [], environment)
         nodes.add()
         nodes.add()
-        os.environ.clear()
-        os.environ.update(before)
         yield nodes
     finally:
         cluster.shutdown()
