@@ -20,8 +20,8 @@ def extract(
     ],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="File to write: .parquet, .npz, or .csv for features that are vectors.",
-                     dir_okay=False, path_type=str, callback=refuse_stream),
+        typer.Option("--output", "-o", help="File to write: .parquet, .npz, or .csv for features that are vectors; "
+                     "or the folder of --files-per-part.", path_type=str, callback=refuse_stream),
     ],
     features: Annotated[
         str | None,
@@ -68,6 +68,14 @@ def extract(
         float, typer.Option(help="Give a file up if nothing comes of it for so many seconds.", min=1,
                             rich_help_panel=_ROBUST)
     ] = 300.0,
+    files_per_part: Annotated[
+        int | None,
+        typer.Option(help="Make --output a folder with a .parquet file for every so many recordings.", min=1,
+                     metavar="N", rich_help_panel=_ROBUST),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the parts that are whole, and go on.", rich_help_panel=_ROBUST)
+    ] = False,
     engine: options.Engine = "local",
     address: options.Address = "",
     profile: Annotated[
@@ -77,8 +85,8 @@ def extract(
     """Extract features from recordings into one table, with their names and the recipe.
 
     Every file has its place in the output, also one that cannot be used: its row says why. The file appears when all is
-    done; Ctrl-C leaves nothing behind. Exit code: 0 all done, 1 nothing could be done, 2 usage, 3 some files failed,
-    130 interrupted.
+    done; Ctrl-C leaves nothing behind, or with --files-per-part the parts that are whole. Exit code: 0 all done,
+    1 nothing could be done, 2 usage, 3 some files failed, 130 interrupted.
 
     **Examples**
 
@@ -86,7 +94,10 @@ def extract(
     - `ser-toolkit extract corpus/manifest.csv -o features.parquet --features egemaps,melspec --windows robust`
     - `ser-toolkit extract recordings/ -o features.npz --window 1 --hop 0.5 --cache`
     - `ser-toolkit extract recordings/ -o inputs.npz --model model.onnx`
+    - `ser-toolkit extract archive/ -o features --files-per-part 10000 --resume`
     """
+    from pathlib import Path
+
     from ser_toolkit.cli.option_values import hop_seconds, worker_count
     from ser_toolkit.cli.train import names
     from ser_toolkit.data.locations import locate
@@ -96,7 +107,10 @@ def extract(
     from ser_toolkit.report.terminal_extraction import show_extraction
 
     console = terminal.console(stderr=True)
-    refuse_input(locate(output), [*paths, *([model] if model else [])])
+    target = locate(output)
+    if files_per_part is None and isinstance(target, Path) and target.is_dir():
+        raise typer.BadParameter(f"--output {output} is a directory: give a file, or --files-per-part for a folder")
+    refuse_input(target, [*paths, *([model] if model else [])])
     with ExtractionProgress(console) as progress:
         try:
             done = run(
@@ -115,11 +129,14 @@ def extract(
                 watch=progress,
                 engine=engine,
                 address=address,
+                files_per_part=files_per_part,
+                resume=resume,
             )
         except KeyboardInterrupt:
             kept = "; what was computed is in the cache" if cache else ""
             after = f" after {progress.n_done} of {progress.n_files} files" if progress.n_files else ""
-            progress.say(f"interrupted{after}; nothing was written{kept}")
+            left = "nothing was written" if files_per_part is None else "the parts that are whole stay, for --resume"
+            progress.say(f"interrupted{after}; {left}{kept}")
             raise typer.Exit(130) from None
     show_extraction(terminal.console(), done, profile=profile)
     raise typer.Exit(1 if not done.statuses.get("ok") else 3 if done.statuses.get("failed") else 0)

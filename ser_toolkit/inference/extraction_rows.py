@@ -18,6 +18,7 @@ from ser_toolkit.report.results import FileResult
 if TYPE_CHECKING:
     from ser_toolkit.inference.engines import AnyPipeline, Engine
     from ser_toolkit.inference.extraction_items import Item
+    from ser_toolkit.inference.extraction_parts import Part
     from ser_toolkit.inference.in_order import InOrder, Piece
     from ser_toolkit.inference.pipeline import Row
     from ser_toolkit.inference.plan import Plan
@@ -171,12 +172,19 @@ class Rows:
                 starts_s=file.start_s + piece.starts / sr, ends_s=file.start_s + ends / sr, features=piece.features
             )
 
-    def count(self, file: FeatureFile) -> None:
+    def count(self, result: FileResult) -> None:
         """Count a file that has been written."""
-        result = file.result
         self.statuses[result.status] += 1
         self.notes.update(result.notes)
         if result.status != "ok":
             self.not_extracted.append(result)
         else:
             self.audio_s += result.duration_s or 0.0
+
+    def keep(self, part: Part) -> None:
+        """Count what an earlier run has written; its audio is not of this one."""
+        gone = list(part.results())
+        for result in gone:
+            self.count(result)
+        self.statuses["ok"] += len(part.items) - len(gone)
+        self.n_windows += part.n_rows() - len(gone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import tempfile
 import time
@@ -17,6 +18,7 @@ from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.errors import ConfigError, OutputError, RemoteError
 from ser_toolkit.inference.engines import Engine, check_engine
 from ser_toolkit.inference.extraction_items import items_of, label_columns
+from ser_toolkit.inference.extraction_parts import Part, parts_of
 from ser_toolkit.inference.extraction_rows import Rows, Watch, file_of
 from ser_toolkit.inference.front_end_choice import ExtractHop, Preset, chosen, of_model
 from ser_toolkit.inference.in_order import InOrder
@@ -26,7 +28,8 @@ from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.recipe_components import library_versions
 from ser_toolkit.report.feature_layout import FeatureLayout, value_names
-from ser_toolkit.report.feature_tables import kind_of, open_features, twin_of
+from ser_toolkit.report.feature_tables import FeatureKind, kind_of, open_features, twin_of
+from ser_toolkit.report.parts import remove_parts
 from ser_toolkit.report.run_info import StageTime
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ class Extraction:
     Parameters
     ----------
     output : Path or Url
-        The file; beside a CSV lies its recipe, see `ser_toolkit.report.feature_tables.twin_of`.
+        The file, or the folder of parts; beside a CSV lies its recipe, see
+        `ser_toolkit.report.feature_tables.twin_of`.
     recipe : FrontEndRecipe
         What the numbers follow from.
     statuses : mapping of str to int
@@ -55,7 +59,9 @@ class Extraction:
     audio_s : float
         Seconds of audio of the others.
     n_windows, n_values, n_bytes : int
-        Rows with features; values of one row, or None if an axis varies; size of the file.
+        Rows with features; values of one row, or None if an axis varies; size of what there is now.
+    n_parts, n_parts_kept : int
+        Parts, and those of an earlier run among them; 0 if there are none.
     licenses : mapping of str to str
         Terms that come with the features, by extractor.
     workers : int
@@ -79,6 +85,8 @@ class Extraction:
     workers: int
     seconds: float
     profile: tuple[StageTime, ...]
+    n_parts: int = 0
+    n_parts_kept: int = 0
 
 
 def extract(
@@ -98,8 +106,10 @@ def extract(
     watch: Watch | None = None,
     engine: Engine = "local",
     address: str = "",
+    files_per_part: int | None = None,
+    resume: bool = False,
 ) -> Extraction:
-    """Extract features from recordings and write them to one file.
+    """Extract features from recordings and write them to one file, or to a folder of parts.
 
     Parameters
     ----------
@@ -137,6 +147,11 @@ def extract(
         Processes of this machine, or of a Ray cluster.
     address : str, optional
         Of the cluster; see `ser_toolkit.ray_engine.cluster.connected`.
+    files_per_part : int, optional
+        Make `output` a folder of Parquet files, each with so many recordings. Each appears as a whole.
+    resume : bool, optional
+        Keep the parts that are there, if they are of the same recordings, unchanged, with the same features. For
+        parts alone.
 
     Returns
     -------
@@ -164,7 +179,7 @@ def extract(
     began = time.perf_counter()
     check_engine(engine, address, workers=workers)
     target = locate(output)
-    kind = kind_of(target)
+    kind = _kind(target, files_per_part, resume)
     if isinstance(target, Url):
         _check(target)
     items = items_of([paths] if isinstance(paths, str | Path) else list(paths))
@@ -180,18 +195,28 @@ def extract(
     plan = Plan(recipe=recipe.model_dump_json(), name="extract", cache_use=cache_use)
     front, labels = plan.front_end(), label_columns(items)
     layout = _layout(front, recipe, labels, "" if model is None else bundled.display_name(bundled.resolve(model)))
+    if files_per_part is None or isinstance(target, Url):
+        parts = [Part(path=target, items=items, layout=layout)]
+    else:
+        parts = parts_of(target, items, layout, n_files=files_per_part)
+    kept = [part for part in parts if resume and part.is_whole()]
+    left = [part for part in parts if part not in kept]
+    items = [item for part in left for item in part.items]
     if workers is None and engine == "local":
         workers = workers_for([i.found for i in items])
     run = Rows(items, plan, workers, timeout_s, watch, engine, address)
     for warning in warnings:
         run.say(f"warning: {warning}")
-    with open_features(target, layout, kind=kind) as writer, run.opened(), _room(target) as order:
-        for row, pieces in run.rows(order):
-            file, writing = file_of(items[row["index"]], row), time.perf_counter()
-            writer.write(file, run.blocks(file, row, pieces))
-            run.seconds["writing"] = run.seconds.get("writing", 0.0) + time.perf_counter() - writing
-            run.count(file)
-    written = [target, twin_of(target)] if kind == "csv" else [target]
+    for part in kept:
+        run.keep(part)
+    if left:
+        with run.opened(), _room(target) as order:
+            _write(left, run, order, kind)
+    written = [part.path for part in parts]
+    if files_per_part is not None and isinstance(target, Path):
+        remove_parts(target, kind, start=len(parts))
+    elif kind == "csv":
+        written.append(twin_of(target))
     total = sum(run.seconds.values()) or 1.0
     profile = sorted(run.seconds.items(), key=lambda item: -item[1])
     n_values = [None if spec.varies else math.prod(n or 0 for n in spec.shape) for spec in front.specs.values()]
@@ -209,7 +234,36 @@ def extract(
         workers=run.n_workers or 0,
         seconds=time.perf_counter() - began,
         profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile),
+        n_parts=0 if files_per_part is None else len(parts),
+        n_parts_kept=len(kept),
     )
+
+
+def _kind(target: Location, files_per_part: int | None, resume: bool) -> FeatureKind:
+    if files_per_part is None:
+        if resume:
+            raise ConfigError("what is there is kept part by part: resume needs files_per_part (--files-per-part)")
+        return kind_of(target)
+    if isinstance(target, Url):
+        raise ConfigError(f"{display_path(target)}: a folder of parts is written on this machine: give a path")
+    if target.suffix:
+        raise ConfigError(f"{target.name}: with files_per_part (--files-per-part) the output is a folder of .parquet "
+                          "files: give a name without a suffix")  # fmt: skip
+    return "parquet"
+
+
+def _write(parts: Sequence[Part], run: Rows, order: InOrder, kind: FeatureKind) -> None:
+    """Write one part after the other, with the rows as they come."""
+    rows = run.rows(order)
+    for part in parts:
+        with open_features(part.path, part.layout, kind=kind) as writer:
+            for row, pieces in itertools.islice(rows, len(part.items)):
+                file, writing = file_of(run.items[row["index"]], row), time.perf_counter()
+                writer.write(file, run.blocks(file, row, pieces))
+                run.seconds["writing"] = run.seconds.get("writing", 0.0) + time.perf_counter() - writing
+                run.count(file.result)
+    for _ in rows:
+        pass  # with the last of them come the times of the stages
 
 
 def _layout(front: FrontEnd, recipe: FrontEndRecipe, labels: Mapping[str, type], model: str) -> FeatureLayout:

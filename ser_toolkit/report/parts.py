@@ -13,9 +13,19 @@ from ser_toolkit.report.tables import Kind, Level, write_table
 if TYPE_CHECKING:
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["write_parts"]
+__all__ = ["part_path", "remove_parts", "write_parts"]
 
-_NAME = "part-{:05d}.{}"
+
+def part_path(folder: Path, number: int, kind: str) -> Path:
+    """Where a part is, counted from 0."""
+    return folder / f"part-{number:05d}.{kind}"
+
+
+def remove_parts(folder: Path, kind: str, *, start: int) -> None:
+    """Remove the parts that an earlier run left, from this number on."""
+    stale = itertools.takewhile(Path.exists, (part_path(folder, number, kind) for number in itertools.count(start)))
+    for path in list(stale):
+        path.unlink()
 
 
 def write_parts(
@@ -63,9 +73,7 @@ def write_parts(
     rest = iter(results)
     n = 0
     while (part := list(itertools.islice(rest, n_files))) or not n:
-        write_table(folder / _NAME.format(n, kind), part, labels, kind=kind, level=level, dimensions=dimensions)
+        write_table(part_path(folder, n, kind), part, labels, kind=kind, level=level, dimensions=dimensions)
         n += 1
-    stale = itertools.takewhile(Path.exists, (folder / _NAME.format(number, kind) for number in itertools.count(n)))
-    for path in list(stale):
-        path.unlink()
+    remove_parts(folder, kind, start=n)
     return n

@@ -67,7 +67,8 @@ def show_extraction(console: Console, done: Extraction, *, profile: bool = False
 def _lines(done: Extraction) -> list[tuple[str, str]]:
     counts = [f"{done.statuses[s]} {s}" for s in ("ok", "skipped", "failed") if done.statuses.get(s)]
     n = sum(done.statuses.values())
-    lines = [("files", ", ".join([f"{n} file{'' if n == 1 else 's'}", *counts, f"{span(done.audio_s)} of audio"]))]
+    heard = f"{span(done.audio_s)} of audio{' in this run' if done.n_parts_kept else ''}"
+    lines = [("files", ", ".join([f"{n} file{'' if n == 1 else 's'}", *counts, heard]))]
     reasons = Counter((r.status, r.reason) for r in done.not_extracted)
     if reasons:
         said = ", ".join(f"{k} {status}: {reason}" for (status, reason), k in reasons.most_common())
@@ -88,6 +89,9 @@ def _lines(done: Extraction) -> list[tuple[str, str]]:
     processes = f"{done.workers} worker{'' if done.workers == 1 else 's'}" if done.workers else "one process"
     lines.append(("time", f"{span(done.seconds)} in {processes}{speed}"))
     lines.append(("output", f"{display_path(done.output)}, {size(done.n_bytes)}"))
+    if done.n_parts:
+        kept = f", {done.n_parts_kept} of them kept from an earlier run" if done.n_parts_kept else ""
+        lines.append(("parts", f"{done.n_parts}{kept}"))
     lines += [(f"terms of {name}", text) for name, text in done.licenses.items()]
     return lines
 

@@ -41,14 +41,15 @@ def mapped(function, jobs):
 
 def test_a_table_of_features_is_the_same(bench, recordings, nodes, tmp_path):
     tables = []
-    for name, options in (("local", ["--workers", "0"]), ("ray", ["--engine", "ray", "--address", nodes.address])):
+    on_ray = ["--engine", "ray", "--address", nodes.address, "--files-per-part", "5", "--resume"]
+    for name, options in (("local.parquet", ["--workers", "0"]), ("ray", on_ray)):
         done = subprocess.run(
-            [sys.executable, "-m", "ser_toolkit", "extract", recordings, "-o", tmp_path / f"{name}.parquet",
+            [sys.executable, "-m", "ser_toolkit", "extract", recordings, "-o", tmp_path / name,
              "--features", "fault-vector", "--window", "1", "--sr", "4000", *options],
             env={**os.environ, "PYTHONPATH": str(bench.site)}, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 3, done.stderr
-        tables.append(pyarrow.parquet.read_table(tmp_path / f"{name}.parquet"))
+        tables.append(pyarrow.parquet.read_table(tmp_path / name))
     assert tables[0].equals(tables[1])
     assert len(tables[0]) > 120
 
