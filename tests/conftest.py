@@ -6,10 +6,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import remote_servers
 import soundfile
 from tiny import TINY
 
@@ -96,3 +98,40 @@ def tiny_model(tiny_run: TrainResult, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("tiny-model") / "tiny.onnx"
     export(tiny_run.run_dir, path)
     return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home folder with the keys of `sftp`."""
+    return tmp_path_factory.mktemp("ssh")
+
+
+@pytest.fixture(scope="module")
+def sftp(home: Path) -> Iterator[str]:
+    """Address of a folder on an SFTP server."""
+    with remote_servers.sftp_server(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def s3(files: Path) -> Iterator[str]:
+    """Address of a bucket with the `files` of the module."""
+    pytest.importorskip("s3fs", reason="the [remote] tier is not installed")
+    with remote_servers.s3_server(files) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def gs() -> Iterator[str]:
+    """Address of an empty bucket."""
+    pytest.importorskip("gcsfs", reason="the [remote] tier is not installed")
+    with remote_servers.gs_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[str]:
+    """Address of a web server with the `files` of the module."""
+    pytest.importorskip("aiohttp", reason="the [remote] tier is not installed")
+    with remote_servers.web_server(tmp_path_factory.mktemp("web"), files) as address:
+        yield address

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -48,7 +49,7 @@ def frames_of(x: NDArray[Any], shapes: tuple[tuple[int, ...], ...], frame_axes: 
     return np.concatenate(turned, axis=2)
 
 
-class _PerClass(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _PerClass(ABC, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A model of the frames of each class; what both estimators share."""
 
     shapes: tuple[tuple[int, ...], ...]
@@ -81,13 +82,13 @@ class _PerClass(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The likeliest class, (n,)."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
+    @abstractmethod
     def _fit_classes(self, sequences: list[NDArray[np.float64]]) -> None:
         """Fit to the sequences (n, n_frames, n_values) of each class."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _log_likelihood(self, sequences: NDArray[np.float64]) -> NDArray[np.float64]:
         """Per frame, (n, n_classes)."""
-        raise NotImplementedError
 
 
 class GmmPerClass(_PerClass):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from ser_toolkit.cli import options
 def fuse(
     folders: Annotated[list[Path], typer.Argument(help="Folders of evaluations of the same split.", metavar="FOLDER")],
     method: Annotated[
-        str,
+        Literal["confidence", "mean", "product", "stacking"],
         typer.Option(
             help="confidence (each model counts as far as it is right on development speakers), mean or product of "
             "their probabilities, or stacking (a logistic regression, fitted to development speakers)."
@@ -33,7 +33,6 @@ def fuse(
     - `ser-toolkit fuse runs/mel runs/gemaps --method mean --out runs/mean`
     """
     from ser_toolkit.cli.outputs import check_report_tier
-    from ser_toolkit.errors import ConfigError
     from ser_toolkit.evaluation.evaluation import evaluate
     from ser_toolkit.evaluation.fusion import fuse_folders
     from ser_toolkit.report import terminal
@@ -42,9 +41,7 @@ def fuse(
     from ser_toolkit.training.folder import new_folder
 
     check_report_tier()
-    if method not in ("confidence", "mean", "product", "stacking"):
-        raise ConfigError(f"--method is confidence, mean, product or stacking, not {method!r}")
-    predictions = fuse_folders(folders, method=method)  # type: ignore[arg-type]
+    predictions = fuse_folders(folders, method=method)
     new_folder(out, hint="give another --out")
     predictions.save(out / "predictions.parquet")
     found = evaluate(predictions)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pytest
 
-from ser_toolkit.cli.fuse import fuse
-from ser_toolkit.errors import ConfigError
 from ser_toolkit.evaluation.predictions import Item, Predictions
 from ser_toolkit.evaluation.run_folds import development_file
 
@@ -33,14 +30,14 @@ def evaluation(folder, sure: float):
     return folder
 
 
-def test_fuse_writes_an_evaluation(tmp_path, capsys):
+def test_fuse_writes_an_evaluation(tmp_path, cli):
     one, other = evaluation(tmp_path / "one", 0.9), evaluation(tmp_path / "other", 0.3)
-    fuse([one, other], method="confidence", out=tmp_path / "fused")
-    assert "UA" in capsys.readouterr().out
+    done = cli("fuse", one, other, "--out", tmp_path / "fused")
+    assert done.code == 0 and "UA" in done.out
     assert Predictions.load(tmp_path / "fused" / "predictions.parquet").predicted().tolist() == [0, 1, 0, 1]
     assert json.loads((tmp_path / "fused" / "evaluation.json").read_text())["protocol"] == "by hand"
     assert "confidence" in (tmp_path / "fused" / "report.md").read_text()
-    with pytest.raises(ConfigError, match="not empty"):
-        fuse([one, other], method="mean", out=tmp_path / "fused")
-    with pytest.raises(ConfigError, match="not 'vote'"):
-        fuse([one, other], method="vote", out=tmp_path / "x")
+    done = cli("fuse", one, other, "--method", "mean", "--out", tmp_path / "fused")
+    assert done.code == 2 and "not empty" in done.err
+    done = cli("fuse", one, other, "--method", "vote", "--out", tmp_path / "x")
+    assert done.code == 2 and "'vote' is not one of" in done.err

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from remote_servers import bad_line, s3_server, sftp_server, web_server
+from remote_servers import bad_line
 
 from ser_toolkit.data import connection, remote
 from ser_toolkit.data.locations import locate
@@ -31,29 +30,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "file,start,end,speaker,emotion\none.wav,0,1,anna,anger\none.wav,1,2,anna,anger\ngone.wav,,,bert,sadness\n"
     )
     return folder
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ssh")
-
-
-@pytest.fixture(scope="module")
-def sftp(home: Path) -> Iterator[str]:
-    with sftp_server(home) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def s3(files: Path) -> Iterator[str]:
-    with s3_server(files) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[str]:
-    with web_server(tmp_path_factory.mktemp("web"), files) as address:
-        yield address
 
 
 @pytest.fixture(autouse=True)

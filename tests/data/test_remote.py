@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from remote_servers import PASSWORD, USER, bad_line, gs_server, s3_server, sftp_server, web_server
+from remote_servers import PASSWORD, USER, bad_line
 
 from ser_toolkit.data import atomic, connection, remote
 from ser_toolkit.data.audio import decode
@@ -45,38 +45,6 @@ def files(tmp_path_factory: pytest.TempPathFactory, tiny_corpus: Path) -> Path:
         "file,speaker,emotion\na.wav,anna,anger\nsub/b c.wav,bert,sadness\nsub/gone.wav,bert,anger\n"
     )
     return folder
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ssh")
-
-
-@pytest.fixture(scope="module")
-def sftp(home: Path) -> Iterator[str]:
-    with sftp_server(home) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def s3(files: Path) -> Iterator[str]:
-    pytest.importorskip("s3fs", reason="the [remote] tier is not installed")
-    with s3_server(files) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def gs() -> Iterator[str]:
-    pytest.importorskip("gcsfs", reason="the [remote] tier is not installed")
-    with gs_server() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[str]:
-    pytest.importorskip("aiohttp", reason="the [remote] tier is not installed")
-    with web_server(tmp_path_factory.mktemp("web"), files) as address:
-        yield address
 
 
 @pytest.fixture(autouse=True)
