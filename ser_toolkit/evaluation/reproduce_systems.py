@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -50,8 +51,9 @@ class SystemRow:
         Why not; empty if it could.
     costs : Costs or None
         Of a fusion the sum of its parts.
-    training_s : float or None
-        Seconds of fitting, all folds and seeds.
+    fold_s : float or None
+        Seconds of fitting one fold, the median of all folds and seeds: a job that was resumed may have fitted some
+        beside other work. Of a fusion the sum of its parts.
     chosen : str
         Settings that inner cross-validation chose; see `ser_toolkit.training.chosen.chosen_in_folds`.
     """
@@ -60,7 +62,7 @@ class SystemRow:
     evaluation: Evaluation | None
     problem: str = ""
     costs: Costs | None = None
-    training_s: float | None = None
+    fold_s: float | None = None
     chosen: str = ""
 
 
@@ -216,7 +218,7 @@ def reproduce_systems(
             system=system,
             evaluation=cast("Evaluation", one.evaluation),
             costs=_costs(one, registry, folder, seed=next(iter(seeds))),
-            training_s=watcher.total(),
+            fold_s=watcher.typical(),
             chosen=one.chosen,
         )
     return _table(rows, done, changes, out=out, quick=quick)
@@ -239,7 +241,7 @@ def _fused(system: System, rows: Mapping[str, SystemRow], out: Path) -> SystemRo
             extraction_ms=sum(c.extraction_ms for c in costs),
             inference_ms=sum(c.inference_ms for c in costs),
         ),
-        training_s=sum(part.training_s or 0.0 for part in parts),
+        fold_s=sum(part.fold_s or 0.0 for part in parts),
     )
 
 
@@ -301,10 +303,10 @@ class _Watcher:
             atomic.write_text(self._path, json.dumps(known) + "\n")
         self._progress.fold_done(replace(done, setting=self._title))
 
-    def total(self) -> float | None:
-        """Seconds of all folds, also of earlier attempts; None if they are not known."""
+    def typical(self) -> float | None:
+        """Median of the seconds of all folds, also of earlier attempts; None if they are not known."""
         known = self._known()
-        return sum(known.values()) if known else None
+        return statistics.median(known.values()) if known else None
 
     def _known(self) -> dict[str, float]:
         try:

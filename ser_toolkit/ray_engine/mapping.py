@@ -21,9 +21,9 @@ _READ_CPUS, _COMPUTE_CPUS = 0.1, 0.9  # decoding takes a fiftieth of what featur
 _COMPUTING_PER_READING = 4
 _READ_BYTES, _COMPUTE_BYTES = 300 * 2**20, 500 * 2**20  # what Ray sets aside on a machine, no limit
 _NETWORK_BYTES = 2 * 2**30
-_BLOCK_BYTES = 2 * 2**20  # some ten windows with their audio: half a second of work
+_BLOCK_BYTES = 8 * 2**20  # some forty windows with their audio: a second of work
 _NETWORK_ROWS = 64
-_FILES = 8  # of a block that is read: with short ones about a second of work
+_FILES = 32  # of a block that is read: fewer make more work for Ray than for the stages
 _AHEAD = 2
 
 

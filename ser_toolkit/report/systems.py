@@ -57,7 +57,7 @@ def _as_json(row: SystemRow) -> dict[str, object]:
         "not comparable": row.system.unlike or None,
         "problem": row.problem or None,
         "costs": asdict(row.costs) if row.costs else None,
-        "training_s": row.training_s,
+        "fold_s": row.fold_s,
         "chosen settings": row.chosen or None,
         "evaluation": row.evaluation.to_json() if row.evaluation else None,
     }
@@ -92,7 +92,7 @@ def systems_tables(result: SystemsTable) -> tuple[ReportTable, ReportTable]:
             (
                 system.title,
                 f"{c.parameters:,}" if c and c.parameters else "-",
-                "-" if row.training_s is None else f"{row.training_s:.0f}",
+                "-" if row.fold_s is None else f"{row.fold_s:.1f}",
                 f"{c.extraction_ms:.1f}" if c else "-",
                 f"{c.inference_ms:.1f}" if c else "-",
                 row.chosen or "-",
@@ -110,12 +110,12 @@ def systems_tables(result: SystemsTable) -> tuple[ReportTable, ReportTable]:
         ReportTable(
             title=f"Costs; networks: {result.budget}",
             columns=(
-                *(Column(name=n) for n in ("system", "parameters", "training, s", "extraction, ms", "inference, ms")),
+                *(Column(name=n) for n in ("system", "parameters", "a fold, s", "extraction, ms", "inference, ms")),
                 Column(name="chosen by inner folds", page=True),
             ),
             rows=tuple(costs),
-            notes=("Training: all folds and seeds. Milliseconds: one window (3 s of sound where a system sees whole "
-                   "recordings), on the CPU of the machine that fitted it.",),
+            notes=("A fold: training once, without extraction, the median of all. Milliseconds: one window (3 s of "
+                   "sound where a system sees whole recordings), on the CPU of the machine that fitted it.",),
         ),
     )  # fmt: skip
 

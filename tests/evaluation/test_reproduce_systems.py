@@ -82,7 +82,7 @@ def test_every_system_has_a_row(job):
     assert dense.chosen == both.chosen == ""
     assert (dense.costs.parameters, svm.costs.parameters) == (32 * 8 + 8 + 16 + 18, None)
     assert both.costs.parameters == dense.costs.parameters + segments.costs.parameters
-    assert both.training_s == pytest.approx(dense.training_s + segments.training_s)
+    assert both.fold_s == pytest.approx(dense.fold_s + segments.fold_s)
     assert min(row.costs.extraction_ms for row in fitted) > 0
     assert [d.setting for d in watch.done] == ["dense"] * 2 + ["segments | of frames"] * 2 + ["SVM"] * 2
     for row in fitted:  # the same folds, whatever each hears
@@ -101,7 +101,7 @@ def test_what_is_finished_is_not_fitted_again(job, tiny_corpus):
     assert [d.seconds for d in watch.done] == [0] * 6
     for before, after in zip(table.rows, again.rows, strict=False):
         assert after.evaluation == before.evaluation
-        assert (after.costs, after.training_s, after.chosen) == (before.costs, before.training_s, before.chosen)
+        assert (after.costs, after.fold_s, after.chosen) == (before.costs, before.fold_s, before.chosen)
     with pytest.raises(ConfigError, match="not empty"):
         reproduce_systems(tiny_corpus, **same)
 
