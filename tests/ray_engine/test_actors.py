@@ -106,7 +106,7 @@ def test_how_a_cluster_is_divided():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "computing", "sizes"), [(3, 4, [1, 1, 1]), (9, 2, [2, 2, 2, 2, 1]), (40, 1, [8] * 5)]
+    ("n_rows", "computing", "sizes"), [(3, 4, [1, 1, 1]), (9, 2, [2, 2, 2, 2, 1]), (100, 1, [32, 32, 32, 4])]
 )
 def test_every_process_gets_some_files(n_rows, computing, sizes):
     tables = tables_of([{"index": i} for i in range(n_rows)], computing=computing)
