@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,25 @@ if TYPE_CHECKING:
     from ser_toolkit.inference.extraction_items import Item
     from ser_toolkit.report.feature_layout import FeatureLayout
 
-__all__ = ["Part", "parts_of"]
+__all__ = ["Kept", "Part", "parts_of"]
 
 _KIND = "parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a part of an earlier run holds.
+
+    Parameters
+    ----------
+    without_features : tuple of FileResult
+        Recordings that gave nothing, and why.
+    n_windows : int
+        Rows with features.
+    """
+
+    without_features: tuple[FileResult, ...]
+    n_windows: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,35 +58,31 @@ class Part:
     items: Sequence[Item]
     layout: FeatureLayout
 
-    def is_whole(self) -> bool:
-        """Whether the file is there, with these columns, of these recordings as they are now."""
+    def kept(self) -> Kept | None:
+        """What is in the file, if it has these columns, of these recordings as they are now; else None."""
         import pyarrow.parquet
 
+        if not isinstance(self.path, Path):
+            return None
         try:
-            with Path(str(self.path)).open("rb") as file:
-                said = pyarrow.parquet.read_schema(file).metadata or {}
+            with self.path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as table:
+                said = table.schema_arrow.metadata or {}
+                if any(said.get(key.encode()) != text.encode() for key, text in self.layout.metadata().items()):
+                    return None
+                rows = table.read(columns=["file", "status", "reason", "notes"]).to_pylist()
         except (OSError, pyarrow.ArrowException):
-            return False
-        return all(said.get(key.encode()) == text.encode() for key, text in self.layout.metadata().items())
-
-    def results(self) -> Iterator[FileResult]:
-        """Of recordings that gave nothing when it was written."""
-        import pyarrow.parquet
-
-        columns = ["file", "status", "reason", "notes"]
-        with Path(str(self.path)).open("rb") as file:
-            table = pyarrow.parquet.read_table(file, columns=columns, filters=[("status", "!=", "ok")])
-        for name, status, reason, notes in zip(*(table[column].to_pylist() for column in columns), strict=True):
-            kept = tuple(filter(None, notes.split("; ")))
-            yield FileResult(file=name, status=status, reason=reason, notes=kept)
-
-    def n_rows(self) -> int:
-        """Rows of the file, also those of recordings that gave nothing."""
-        import pyarrow.parquet
-
-        with Path(str(self.path)).open("rb") as file:
-            n: int = pyarrow.parquet.read_metadata(file).num_rows
-        return n
+            return None
+        without = tuple(
+            FileResult(
+                file=row["file"],
+                status=row["status"],
+                reason=row["reason"],
+                notes=tuple(filter(None, row["notes"].split("; "))),
+            )
+            for row in rows
+            if row["status"] != "ok"
+        )
+        return Kept(without_features=without, n_windows=len(rows) - len(without))
 
 
 def parts_of(folder: Path, items: Sequence[Item], layout: FeatureLayout, *, n_files: int) -> list[Part]:

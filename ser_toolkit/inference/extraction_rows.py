@@ -18,7 +18,7 @@ from ser_toolkit.report.results import FileResult
 if TYPE_CHECKING:
     from ser_toolkit.inference.engines import AnyPipeline, Engine
     from ser_toolkit.inference.extraction_items import Item
-    from ser_toolkit.inference.extraction_parts import Part
+    from ser_toolkit.inference.extraction_parts import Kept, Part
     from ser_toolkit.inference.in_order import InOrder, Piece
     from ser_toolkit.inference.pipeline import Row
     from ser_toolkit.inference.plan import Plan
@@ -181,10 +181,9 @@ class Rows:
         else:
             self.audio_s += result.duration_s or 0.0
 
-    def keep(self, part: Part) -> None:
+    def keep(self, part: Part, kept: Kept) -> None:
         """Count what an earlier run has written; its audio is not of this one."""
-        gone = list(part.results())
-        for result in gone:
+        for result in kept.without_features:
             self.count(result)
-        self.statuses["ok"] += len(part.items) - len(gone)
-        self.n_windows += part.n_rows() - len(gone)
+        self.statuses["ok"] += len(part.items) - len(kept.without_features)
+        self.n_windows += kept.n_windows

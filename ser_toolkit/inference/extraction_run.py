@@ -199,16 +199,17 @@ def extract(
         parts = [Part(path=target, items=items, layout=layout)]
     else:
         parts = parts_of(target, items, layout, n_files=files_per_part)
-    kept = [part for part in parts if resume and part.is_whole()]
-    left = [part for part in parts if part not in kept]
+    found = [part.kept() if resume else None for part in parts]
+    left = [part for part, kept in zip(parts, found, strict=True) if kept is None]
     items = [item for part in left for item in part.items]
     if workers is None and engine == "local":
         workers = workers_for([i.found for i in items])
     run = Rows(items, plan, workers, timeout_s, watch, engine, address)
     for warning in warnings:
         run.say(f"warning: {warning}")
-    for part in kept:
-        run.keep(part)
+    for part, kept in zip(parts, found, strict=True):
+        if kept is not None:
+            run.keep(part, kept)
     if left:
         with run.opened(), _room(target) as order:
             _write(left, run, order, kind)
@@ -235,7 +236,7 @@ def extract(
         seconds=time.perf_counter() - began,
         profile=tuple(StageTime(stage=name, seconds=s, share=s / total) for name, s in profile),
         n_parts=0 if files_per_part is None else len(parts),
-        n_parts_kept=len(kept),
+        n_parts_kept=len(parts) - len(left),
     )
 
 
