@@ -145,7 +145,7 @@ def analyze(
     - `ser-toolkit analyze /shared/calls -o results.parquet --engine ray --address auto --resume`
     """
     from ser_toolkit.data.files import find_audio
-    from ser_toolkit.data.locations import locate
+    from ser_toolkit.data.locations import Url, locate
     from ser_toolkit.errors import OutputError
     from ser_toolkit.evaluation.truths import find_labels
     from ser_toolkit.inference.analysis import Analysis
@@ -154,6 +154,7 @@ def analyze(
     from ser_toolkit.report import terminal
     from ser_toolkit.report.analysis_progress import AnalysisProgress
     from ser_toolkit.report.outputs import Outputs, hidden, write_outputs
+    from ser_toolkit.report.parts import make_folder
     from ser_toolkit.report.tables import stream_writer
     from ser_toolkit.report.terminal_analysis import show_analysis
 
@@ -161,8 +162,8 @@ def analyze(
         output, format = None, format or "jsonl"
     table, page = None if output is None else locate(output), None if report is None else locate(report)
     kind = _format(format, table, json=json)
-    if files_per_part is not None and not isinstance(table, Path):
-        raise typer.BadParameter("--files-per-part needs the folder of the parts, on this machine: give --output")
+    if files_per_part is not None and table is None:
+        raise typer.BadParameter("--files-per-part needs the folder of the parts: give --output")
     if files_per_part is None and isinstance(table, Path) and table.is_dir():
         raise typer.BadParameter(f"--output {output} is a directory: give a file, or --files-per-part for a folder")
     kept = next((path for path in (table, page) if path is not None), None)
@@ -170,8 +171,10 @@ def analyze(
         raise typer.BadParameter("--resume needs the --output or --report of the run that was broken off")
     stderr = terminal.console(stderr=True)
     places = [locate(path) for path in paths]
-    for path in (table, page):
+    for path in (None if files_per_part else table, page):
         check_url(path)
+    if files_per_part and isinstance(table, Url):
+        make_folder(table)
     files = find_audio(places)
     for path in (table, page):
         refuse_input(path, [found.path for found in files] + ([locate(model)] if model else []))

@@ -6,9 +6,9 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from ser_toolkit.data.atomic import PREFIX
 from ser_toolkit.data.connection import path_of, patiently
@@ -18,10 +18,12 @@ from ser_toolkit.errors import RemoteError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["MAX_BYTES", "check_writable", "fetched", "put", "read_bytes"]
+__all__ = ["MAX_BYTES", "check_writable", "fetched", "make_folder", "put", "read_bytes", "read_in_place", "remove"]
 
 MAX_BYTES = 32 * 2**30
 """Largest file that is fetched."""
+
+_Read = TypeVar("_Read")
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _TEXT_BYTES = 256 * 2**20
@@ -70,6 +72,34 @@ def read_bytes(url: Url) -> bytes:
         return copy.read_bytes()
 
 
+def read_in_place(url: Url, read: Callable[[IO[bytes]], _Read]) -> _Read:
+    """Read parts of a large file without fetching the rest.
+
+    Parameters
+    ----------
+    url : Url
+        A file.
+    read : callable
+        Takes the file, opened for reading, in which it may seek; may be called several times.
+
+    Returns
+    -------
+    object
+        What `read` gives.
+
+    Raises
+    ------
+    RemoteError
+        If it cannot be had.
+    """
+
+    def act(system: AbstractFileSystem) -> _Read:
+        with system.open(path_of(url), "rb") as file:
+            return read(file)
+
+    return patiently(url, act)
+
+
 def put(local: Path, url: Url) -> None:
     """Write a file in one step: it is there as a whole or not at all.
 
@@ -100,6 +130,29 @@ def put(local: Path, url: Url) -> None:
             raise
 
     patiently(url, act)
+
+
+def make_folder(url: Url) -> None:
+    """Make a folder and those above it, where there are folders: object stores have none.
+
+    Raises
+    ------
+    RemoteError
+        If it cannot be made.
+    """
+    if url.scheme == "sftp":
+        patiently(url, lambda system: system.makedirs(path_of(url), exist_ok=True))
+
+
+def remove(url: Url) -> None:
+    """Remove a file.
+
+    Raises
+    ------
+    RemoteError
+        If it cannot be removed.
+    """
+    patiently(url, lambda system: system.rm_file(path_of(url)))
 
 
 def check_writable(url: Url) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ser_toolkit.data.files import Found, display_path, find_audio
-from ser_toolkit.data.locations import Location, locate
+from ser_toolkit.data.locations import Location, Url, locate
 from ser_toolkit.data.manifest import read_manifest
+from ser_toolkit.data.remote_listing import described
 from ser_toolkit.data.utterance import Utterance
 from ser_toolkit.errors import ConfigError
 
-__all__ = ["Item", "items_of", "label_columns"]
+__all__ = ["Item", "items_of", "label_columns", "with_versions"]
 
 _TEXTS = ("corpus", "speaker", "emotion", "session", "split", "gender", "language", "text_id")
 _NUMBERS = ("arousal", "valence", "dominance")
@@ -76,6 +77,16 @@ def items_of(paths: Sequence[str | Path]) -> list[Item]:
     return [
         Item(found=Found(path=u.file, root=u.file, start_s=u.start_s, end_s=u.end_s), name=u.key, utterance=u)
         for u in read_manifest(places).utterances
+    ]
+
+
+def with_versions(items: Sequence[Item]) -> list[Item]:
+    """The same with what servers say of their files, by which a later run knows them again."""
+    urls = {item.found.path: item.found.path for item in items if isinstance(item.found.path, Url)}
+    known = dict(zip(urls, described(urls), strict=True))
+    return [
+        replace(item, found=replace(item.found, path=known[path])) if isinstance(path := item.found.path, Url) else item
+        for item in items
     ]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ser_toolkit.errors import OutputError
+from ser_toolkit.data.locations import Url
+from ser_toolkit.data.remote import read_in_place
+from ser_toolkit.errors import RemoteError
 from ser_toolkit.inference.journal import stamp_of
-from ser_toolkit.report.parts import part_path
+from ser_toolkit.report.parts import make_folder, part_path
 from ser_toolkit.report.results import FileResult
 
 if TYPE_CHECKING:
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     from ser_toolkit.inference.extraction_items import Item
     from ser_toolkit.report.feature_layout import FeatureLayout
 
-__all__ = ["Kept", "Part", "parts_of"]
+__all__ = ["Kept", "Part", "kept_of", "parts_of"]
 
 _KIND = "parquet"
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +63,26 @@ class Part:
 
     def kept(self) -> Kept | None:
         """What is in the file, if it has these columns, of these recordings as they are now; else None."""
+        if any(isinstance(path := item.found.path, Url) and path.version is None for item in self.items):
+            return None  # it may have changed
+        try:
+            if isinstance(self.path, Url):
+                return read_in_place(self.path, self._kept)
+            with self.path.open("rb") as file:
+                return self._kept(file)
+        except (OSError, RemoteError):
+            return None
+
+    def _kept(self, file: IO[bytes]) -> Kept | None:
         import pyarrow.parquet
 
-        if not isinstance(self.path, Path):
-            return None
         try:
-            with self.path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as table:
+            with pyarrow.parquet.ParquetFile(file) as table:
                 said = table.schema_arrow.metadata or {}
                 if any(said.get(key.encode()) != text.encode() for key, text in self.layout.metadata().items()):
                     return None
                 rows = table.read(columns=["file", "status", "reason", "notes"]).to_pylist()
-        except (OSError, pyarrow.ArrowException):
+        except pyarrow.ArrowException:
             return None
         without = tuple(
             FileResult(
@@ -85,12 +97,18 @@ class Part:
         return Kept(without_features=without, n_windows=len(rows) - len(without))
 
 
-def parts_of(folder: Path, items: Sequence[Item], layout: FeatureLayout, *, n_files: int) -> list[Part]:
+def kept_of(parts: Sequence[Part]) -> list[Kept | None]:
+    """What is kept of each part; several are looked at a time, which may be far away."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(Part.kept, parts))
+
+
+def parts_of(folder: Location, items: Sequence[Item], layout: FeatureLayout, *, n_files: int) -> list[Part]:
     """Cut a run into parts.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Url
         Made if missing.
     items : sequence of Item
         All recordings, in order.
@@ -109,10 +127,7 @@ def parts_of(folder: Path, items: Sequence[Item], layout: FeatureLayout, *, n_fi
     OutputError
         If there can be no such folder.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be a folder of tables: {error.strerror or error}") from error
+    make_folder(folder)
     parts = []
     for number, start in enumerate(range(0, max(1, len(items)), n_files)):
         mine = items[start : start + n_files]

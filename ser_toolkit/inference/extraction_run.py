@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import ser_toolkit
 from ser_toolkit.data.files import display_path
 from ser_toolkit.data.locations import Location, Url, locate
+from ser_toolkit.data.remote_listing import described
 from ser_toolkit.errors import ConfigError, OutputError, RemoteError
 from ser_toolkit.inference.engines import Engine, check_engine
-from ser_toolkit.inference.extraction_items import items_of, label_columns
-from ser_toolkit.inference.extraction_parts import Part, parts_of
+from ser_toolkit.inference.extraction_items import items_of, label_columns, with_versions
+from ser_toolkit.inference.extraction_parts import Part, kept_of, parts_of
 from ser_toolkit.inference.extraction_rows import Rows, Watch, file_of
 from ser_toolkit.inference.front_end_choice import ExtractHop, Preset, chosen, of_model
 from ser_toolkit.inference.in_order import InOrder
@@ -180,7 +181,7 @@ def extract(
     check_engine(engine, address, workers=workers)
     target = locate(output)
     kind = _kind(target, files_per_part, resume)
-    if isinstance(target, Url):
+    if files_per_part is None and isinstance(target, Url):
         _check(target)
     items = items_of([paths] if isinstance(paths, str | Path) else list(paths))
     registry = default_registry()
@@ -195,11 +196,11 @@ def extract(
     plan = Plan(recipe=recipe.model_dump_json(), name="extract", cache_use=cache_use)
     front, labels = plan.front_end(), label_columns(items)
     layout = _layout(front, recipe, labels, "" if model is None else bundled.display_name(bundled.resolve(model)))
-    if files_per_part is None or isinstance(target, Url):
+    if files_per_part is None:
         parts = [Part(path=target, items=items, layout=layout)]
     else:
-        parts = parts_of(target, items, layout, n_files=files_per_part)
-    found = [part.kept() if resume else None for part in parts]
+        parts = parts_of(target, with_versions(items), layout, n_files=files_per_part)
+    found = kept_of(parts) if resume else [None] * len(parts)
     left = [part for part, kept in zip(parts, found, strict=True) if kept is None]
     items = [item for part in left for item in part.items]
     if workers is None and engine == "local":
@@ -214,7 +215,7 @@ def extract(
         with run.opened(), _room(target) as order:
             _write(left, run, order, kind)
     written = [part.path for part in parts]
-    if files_per_part is not None and isinstance(target, Path):
+    if files_per_part is not None:
         remove_parts(target, kind, start=len(parts))
     elif kind == "csv":
         written.append(twin_of(target))
@@ -230,7 +231,7 @@ def extract(
         audio_s=run.audio_s,
         n_windows=run.n_windows,
         n_values=None if None in n_values else sum(n or 0 for n in n_values),
-        n_bytes=sum(_size(path) for path in written),
+        n_bytes=_size(written),
         licenses=layout.about["licenses"],
         workers=run.n_workers or 0,
         seconds=time.perf_counter() - began,
@@ -245,8 +246,6 @@ def _kind(target: Location, files_per_part: int | None, resume: bool) -> Feature
         if resume:
             raise ConfigError("what is there is kept part by part: resume needs files_per_part (--files-per-part)")
         return kind_of(target)
-    if isinstance(target, Url):
-        raise ConfigError(f"{display_path(target)}: a folder of parts is written on this machine: give a path")
     if target.suffix:
         raise ConfigError(f"{target.name}: with files_per_part (--files-per-part) the output is a folder of .parquet "
                           "files: give a name without a suffix")  # fmt: skip
@@ -300,9 +299,6 @@ def _check(url: Url) -> None:
         raise OutputError(f"{display_path(url)}: {error}") from None
 
 
-def _size(path: Location) -> int:
-    if isinstance(path, Path):
-        return path.stat().st_size
-    from ser_toolkit.data.remote_listing import described
-
-    return described([path])[0].n_bytes or 0
+def _size(paths: Sequence[Location]) -> int:
+    here = sum(path.stat().st_size for path in paths if isinstance(path, Path))
+    return here + sum(url.n_bytes or 0 for url in described(path for path in paths if isinstance(path, Url)))

@@ -107,12 +107,12 @@ def write_outputs(
     """
     shown, labelled = hidden(results, labelled, outputs.key)
     written = []
-    if isinstance(outputs.table, Path) and outputs.files_per_part:
+    if outputs.table is not None and outputs.files_per_part:
         n = write_parts(
             outputs.table, shown, run.labels, kind=outputs.kind, n_files=outputs.files_per_part, level=outputs.level,
             dimensions=tuple(run.dimensions),
         )  # fmt: skip
-        written.append(f"{n} part{'' if n == 1 else 's'} in {outputs.table}")
+        written.append(f"{n} part{'' if n == 1 else 's'} in {display_path(outputs.table)}")
     elif outputs.table is not None:
         write_table(
             outputs.table, shown, run.labels, kind=outputs.kind, level=outputs.level, dimensions=tuple(run.dimensions)

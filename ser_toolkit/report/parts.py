@@ -4,32 +4,75 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_toolkit.errors import OutputError
+from ser_toolkit.data import remote
+from ser_toolkit.data.files import display_path
+from ser_toolkit.data.locations import Url
+from ser_toolkit.data.remote_listing import files_under
+from ser_toolkit.errors import OutputError, RemoteError
 from ser_toolkit.report.tables import Kind, Level, write_table
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["part_path", "remove_parts", "write_parts"]
+__all__ = ["make_folder", "part_path", "remove_parts", "write_parts"]
 
 
-def part_path(folder: Path, number: int, kind: str) -> Path:
+def part_path(folder: Location, number: int, kind: str) -> Location:
     """Where a part is, counted from 0."""
     return folder / f"part-{number:05d}.{kind}"
 
 
-def remove_parts(folder: Path, kind: str, *, start: int) -> None:
-    """Remove the parts that an earlier run left, from this number on."""
-    stale = itertools.takewhile(Path.exists, (part_path(folder, number, kind) for number in itertools.count(start)))
-    for path in list(stale):
-        path.unlink()
+def make_folder(folder: Location) -> None:
+    """Make the folder of the parts if it is missing, and find out whether a URL can be written to.
+
+    Raises
+    ------
+    OutputError
+        If there can be no such folder.
+    """
+    try:
+        if isinstance(folder, Url):
+            remote.make_folder(folder)
+            remote.check_writable(folder / "part")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+    except RemoteError as error:
+        raise OutputError(f"{display_path(folder)}: cannot be a folder of tables: {error}") from None
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be a folder of tables: {error.strerror or error}") from error
+
+
+def remove_parts(folder: Location, kind: str, *, start: int) -> None:
+    """Remove the parts that an earlier run left, from this number on.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be removed: who reads the folder would take it for a part of this run.
+    """
+    try:
+        there = _parts_in(folder, kind)
+        for number in itertools.count(start):
+            path = there.get(str(part_path(folder, number, kind)))
+            if path is None:
+                break
+            remote.remove(path) if isinstance(path, Url) else path.unlink()
+    except (RemoteError, OSError) as error:
+        raise OutputError(f"{display_path(folder)}: parts of an earlier run cannot be removed: {error}") from error
+
+
+def _parts_in(folder: Location, kind: str) -> dict[str, Location]:
+    if isinstance(folder, Url):
+        listing = files_under(folder, {f".{kind}"})
+        return {str(url): url for url in listing.files} if listing else {}
+    return {str(path): path for path in folder.glob(f"part-*.{kind}")}
 
 
 def write_parts(
-    folder: Path,
+    folder: Location,
     results: Collection[FileResult],
     labels: Sequence[str],
     *,
@@ -42,7 +85,7 @@ def write_parts(
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Url
         Made if missing. Each part appears in it as a whole; parts of an earlier run that are not written again are
         removed at the end, and nothing else is touched.
     results : collection of FileResult
@@ -66,10 +109,7 @@ def write_parts(
     OutputError
         If the folder or a part cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be a folder of tables: {error.strerror or error}") from error
+    make_folder(folder)
     rest = iter(results)
     n = 0
     while (part := list(itertools.islice(rest, n_files))) or not n:

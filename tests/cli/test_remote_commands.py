@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet
@@ -12,7 +15,8 @@ import pytest
 from remote_servers import bad_line
 
 from ser_toolkit.data import connection, remote
-from ser_toolkit.data.locations import locate
+from ser_toolkit.data.locations import Url, locate
+from ser_toolkit.data.remote_listing import files_under
 
 for package in ("s3fs", "sshfs", "aiohttp"):
     pytest.importorskip(package, reason="the [remote] tier is not installed")
@@ -109,11 +113,110 @@ def test_extract_follows_a_manifest_there(cli, s3: str, sftp: str, files: Path, 
     assert [[row[name] for name in names] for row in table[:2]] == [[row[name] for name in names] for row in near]
 
 
+def parts(folder: str) -> dict[str, Url]:
+    """Files of a folder, by name."""
+    listing = files_under(locate(folder), {".parquet", ".csv"})
+    return {url.name: url for url in listing.files} if listing else {}
+
+
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_a_folder_of_parts_is_written_there_and_gone_on_with(
+    kind: str, cli, request: pytest.FixtureRequest, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = request.getfixturevalue(kind)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", there)
+    out = f"{there}{tmp_path}/new/parts" if kind == "sftp" else f"s3://archive/{tmp_path.name}/parts"
+    asked = ("extract", files, files / "one.wav", files / "gone.wav", "-o", out, "--files-per-part", "1",
+             "--features", "melspec", "--window", "1", "--workers", "0")  # fmt: skip
+    first = cli(*asked)
+    assert first.code == 3, first.err
+    assert sorted(parts(out)) == [f"part-0000{i}.parquet" for i in range(3)]
+    remote.remove(parts(out)["part-00001.parquet"])
+    remote.put(files / "manifest.csv", parts(out)["part-00002.parquet"])  # no table
+    before = parts(out)["part-00000.parquet"].version
+    again = cli(*asked, "--resume")
+    assert again.code == 3, again.err
+    assert "3, 1 of them kept from an earlier run" in again.out
+    assert parts(out)["part-00000.parquet"].version == before
+    assert cli(*asked, "--resume").out.count("3 of them kept") == 1
+    assert cli("extract", files, files / "gone.wav", "-o", tmp_path / "near.parquet", *asked[8:]).code == 3
+    far = [pyarrow.parquet.read_table(io.BytesIO(remote.read_bytes(url))) for _, url in sorted(parts(out).items())]
+    assert pyarrow.concat_tables(far).equals(pyarrow.parquet.read_table(tmp_path / "near.parquet"))
+    fewer = cli(*asked[:2], "-o", out, "--files-per-part", "2", *asked[8:])
+    assert fewer.code == 0, fewer.err
+    assert sorted(parts(out)) == ["part-00000.parquet"]
+
+
+def test_a_part_is_not_kept_if_a_file_there_has_changed(
+    cli, s3: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    folder = f"s3://archive/{tmp_path.name}"
+    for name in ("one.wav", "two.wav"):
+        remote.put(files / name, locate(f"{folder}/{name}"))
+    (tmp_path / "manifest.csv").write_text(
+        f"file,speaker,emotion\n{folder}/one.wav,a,anger\n{folder}/two.wav,b,anger\n"
+    )
+    options = ("--files-per-part", "1", "--features", "melspec", "--window", "1", "--workers", "0", "--resume")
+    asked = ("extract", tmp_path / "manifest.csv", "-o", tmp_path / "parts", *options)
+    assert "0 of them kept" not in cli(*asked).out
+    assert "2, 2 of them kept" in cli(*asked).out
+    remote.put(files / "one.wav", locate(f"{folder}/two.wav"))
+    changed = cli(*asked)
+    assert "2, 1 of them kept" in changed.out
+    one, two = (pyarrow.parquet.read_table(path).to_pylist() for path in sorted((tmp_path / "parts").iterdir()))
+    assert [row["mel"] for row in one] == [row["mel"] for row in two]
+
+
+def test_results_are_parts_there(cli, s3: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    out = f"s3://archive/{tmp_path.name}/"
+    for n, expected in ((1, ["part-00000.csv", "part-00001.csv"]), (2, ["part-00000.csv"])):
+        done = cli("analyze", files, "-m", "emodb", "-o", out, "--format", "csv", "--files-per-part", n, "--workers", 0)
+        assert done.code == 0, done.err
+        assert f"wrote {n % 2 + 1} part" in done.err
+        assert f"in {out}" in done.err
+        assert sorted(parts(out)) == expected
+    (only,) = parts(out).values()
+    rows = list(csv.DictReader(remote.read_bytes(only).decode().splitlines()))
+    assert [Path(row["file"]).name for row in rows] == ["one.wav", "two.wav"]
+
+
+def test_a_killed_run_over_files_there_goes_on(
+    cli, s3: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    folder = f"s3://archive/{tmp_path.name}"
+    for i in range(12):
+        remote.put(files / ("one.wav", "two.wav")[i % 2], locate(f"{folder}/{i:02d}.wav"))
+    asked = ("analyze", folder, "-m", "emodb", "-o", f"{folder}/results.jsonl")
+    command = [sys.executable, "-m", "ser_toolkit", *asked, "--workers", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.resume")) < 4:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode < 0, "it was done before it could be killed"
+    done = cli(*asked, "--resume", "--workers", "0")
+    assert done.code == 0, done.err
+    before = int(done.err.partition(" of 12 files were done before")[0].split()[-1])
+    assert 3 <= before < 12
+    rows = lines(remote.read_bytes(locate(f"{folder}/results.jsonl")).decode())
+    assert [Path(str(row["file"])).name for row in rows] == [f"{i:02d}.wav" for i in range(12)]
+    one, two = (row["probabilities"] for row in lines(cli("analyze", files, "-m", "emodb", "--json").out))
+    for row, near in zip(rows, [one, two] * 6, strict=True):
+        assert row["probabilities"] == pytest.approx(near, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (("analyze", "sftp://me:SECRET@host/x"), 2, "passwords are not taken from URLs"),
         (("analyze", "x.wav", "-o", "https://host/x.csv"), 1, "can be read but not written to"),
+        (
+            ("analyze", "x.wav", "-o", "https://host/x", "-f", "csv", "--files-per-part", "2"),
+            1,
+            "can be read but not written to",
+        ),
         (("analyze", "x.wav", "--textgrid", "s3://bucket/tracks"), 2, "on this machine only"),
         (("extract", "x.wav", "-o", "ftp://host/x.csv"), 2, "ftp:// cannot be read"),
         (("train", "x.csv", "--out", "s3://bucket/run"), 2, "on this machine only"),
