@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ atexit.register(shutil.rmtree, os.environ["SER_TOOLKIT_CACHE"], ignore_errors=Tr
 
 # broken plugins are made here on purpose, and tests start processes that must not run tests in their turn
 os.environ.pop("SER_TOOLKIT_STRICT_PLUGINS", None)
+
+# what is started in the background of a script ignores Ctrl-C, and so would all that it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CORPORA = Path(os.environ.get("SER_TOOLKIT_CORPORA", Path(__file__).parents[1] / "../shared/corpora"))
 

@@ -12,7 +12,7 @@ import typer
 
 from ser_toolkit.cli import options
 from ser_toolkit.cli.option_values import hop_seconds, worker_count
-from ser_toolkit.cli.outputs import STREAM, check_url, refuse_input, refuse_stream, refuse_url
+from ser_toolkit.cli.outputs import STREAM, check_url, refuse_input, refuse_stream
 
 if TYPE_CHECKING:
     from ser_toolkit.data.locations import Location
@@ -62,14 +62,13 @@ def analyze(
         Literal["file", "window"], typer.Option(help="A row per file or per window.", rich_help_panel=_WRITTEN)
     ] = "file",
     textgrid: Annotated[
-        Path | None,
-        typer.Option(help="Folder for Praat label tracks.", file_okay=False, rich_help_panel=_WRITTEN,
-                     callback=refuse_url),
+        str | None,
+        typer.Option(help="Folder for Praat label tracks.", file_okay=False, path_type=str, rich_help_panel=_WRITTEN),
     ] = None,
     audacity: Annotated[
-        Path | None,
-        typer.Option(help="Folder for Audacity label tracks.", file_okay=False, rich_help_panel=_WRITTEN,
-                     callback=refuse_url),
+        str | None,
+        typer.Option(help="Folder for Audacity label tracks.", file_okay=False, path_type=str,
+                     rich_help_panel=_WRITTEN),
     ] = None,
     labels: Annotated[
         str,
@@ -153,8 +152,8 @@ def analyze(
     from ser_toolkit.inference.options import Options
     from ser_toolkit.report import terminal
     from ser_toolkit.report.analysis_progress import AnalysisProgress
+    from ser_toolkit.report.folders import make_folder
     from ser_toolkit.report.outputs import Outputs, hidden, write_outputs
-    from ser_toolkit.report.parts import make_folder
     from ser_toolkit.report.tables import stream_writer
     from ser_toolkit.report.terminal_analysis import show_analysis
 
@@ -173,8 +172,10 @@ def analyze(
     places = [locate(path) for path in paths]
     for path in (None if files_per_part else table, page):
         check_url(path)
-    if files_per_part and isinstance(table, Url):
-        make_folder(table)
+    tracks = [None if given is None else locate(given) for given in (textgrid, audacity)]
+    for folder in (table if files_per_part else None, *tracks):
+        if isinstance(folder, Url):
+            make_folder(folder)
     files = find_audio(places)
     for path in (table, page):
         refuse_input(path, [found.path for found in files] + ([locate(model)] if model else []))
@@ -199,8 +200,8 @@ def analyze(
         kind="csv" if kind == "table" else kind,
         level=level,
         report=page,
-        textgrid=textgrid,
-        audacity=audacity,
+        textgrid=tracks[0],
+        audacity=tracks[1],
         key=secrets.token_bytes(32) if no_paths else b"",
     )
     progress = AnalysisProgress(stderr, len(files))
@@ -219,7 +220,7 @@ def analyze(
         for warning in run.warnings:
             stderr.print(f"warning: {warning}", style="yellow", markup=False)
         if not run.recipe.labels:
-            _refuse_emotions(labels, textgrid=textgrid, audacity=audacity)
+            _refuse_emotions(labels, tracks=any(tracks))
         truths = find_labels(places, labels, run.recipe.labels) if run.recipe.labels else None
         if run.n_resumed:
             stderr.print(f"{run.n_resumed} of {len(files)} files were done before", markup=False)
@@ -257,9 +258,9 @@ def analyze(
     raise typer.Exit(1 if not statuses["ok"] else 3 if statuses["failed"] else 0)
 
 
-def _refuse_emotions(labels: str, *, textgrid: Path | None, audacity: Path | None) -> None:
+def _refuse_emotions(labels: str, *, tracks: bool) -> None:
     """Refuse what only a model of emotions can do."""
-    if textgrid or audacity:
+    if tracks:
         raise typer.BadParameter("label tracks are of emotions, of which this model says nothing: leave them out")
     if labels not in ("auto", "none"):
         raise typer.BadParameter(

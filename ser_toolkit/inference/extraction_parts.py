@@ -13,7 +13,8 @@ from ser_toolkit.data.locations import Url
 from ser_toolkit.data.remote import read_in_place
 from ser_toolkit.errors import RemoteError
 from ser_toolkit.inference.journal import stamp_of
-from ser_toolkit.report.parts import make_folder, part_path
+from ser_toolkit.report.folders import make_folder
+from ser_toolkit.report.parts import part_path
 from ser_toolkit.report.results import FileResult
 
 if TYPE_CHECKING:

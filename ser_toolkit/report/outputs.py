@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_toolkit.data.files import display_path
@@ -39,7 +38,7 @@ class Outputs:
         Its rows.
     report : Path, Url or None
         HTML page; a JSON file of the same name comes with it.
-    textgrid, audacity : Path or None
+    textgrid, audacity : Path, Url or None
         Folders of label tracks.
     key : bytes
         Hides names of files, see `Anonymous`; empty: they are shown.
@@ -50,8 +49,8 @@ class Outputs:
     kind: Kind = "csv"
     level: Level = "file"
     report: Location | None = None
-    textgrid: Path | None = None
-    audacity: Path | None = None
+    textgrid: Location | None = None
+    audacity: Location | None = None
     key: bytes = b""
 
 
@@ -124,5 +123,5 @@ def write_outputs(
     for folder, kind in ((outputs.textgrid, "textgrid"), (outputs.audacity, "audacity")):
         if folder is not None:
             n = write_tracks(folder, shown, kind="textgrid" if kind == "textgrid" else "audacity", labels=run.labels)
-            written.append(f"{n} label tracks in {folder}")
+            written.append(f"{n} label tracks in {display_path(folder)}")
     return written

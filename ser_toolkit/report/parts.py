@@ -11,38 +11,19 @@ from ser_toolkit.data.files import display_path
 from ser_toolkit.data.locations import Url
 from ser_toolkit.data.remote_listing import files_under
 from ser_toolkit.errors import OutputError, RemoteError
+from ser_toolkit.report.folders import make_folder
 from ser_toolkit.report.tables import Kind, Level, write_table
 
 if TYPE_CHECKING:
     from ser_toolkit.data.locations import Location
     from ser_toolkit.report.results import FileResult
 
-__all__ = ["make_folder", "part_path", "remove_parts", "write_parts"]
+__all__ = ["part_path", "remove_parts", "write_parts"]
 
 
 def part_path(folder: Location, number: int, kind: str) -> Location:
     """Where a part is, counted from 0."""
     return folder / f"part-{number:05d}.{kind}"
-
-
-def make_folder(folder: Location) -> None:
-    """Make the folder of the parts if it is missing, and find out whether a URL can be written to.
-
-    Raises
-    ------
-    OutputError
-        If there can be no such folder.
-    """
-    try:
-        if isinstance(folder, Url):
-            remote.make_folder(folder)
-            remote.check_writable(folder / "part")
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-    except RemoteError as error:
-        raise OutputError(f"{display_path(folder)}: cannot be a folder of tables: {error}") from None
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be a folder of tables: {error.strerror or error}") from error
 
 
 def remove_parts(folder: Location, kind: str, *, start: int) -> None:

@@ -6,6 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from ser_toolkit.data.locations import Url
+
+if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
 
 __all__ = ["Mirror", "common_folder"]
 
@@ -41,7 +47,7 @@ class Mirror:
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Url
         Where the files lie; no name that is given leads out of it.
     base : Path
         Folder whose inside is mirrored, from `common_folder`.
@@ -49,11 +55,11 @@ class Mirror:
         Of the files: ``".TextGrid"``.
     """
 
-    def __init__(self, folder: Path, *, base: Path, suffix: str) -> None:
+    def __init__(self, folder: Location, *, base: Path, suffix: str) -> None:
         self._folder, self._base, self._suffix = folder, base, suffix
         self._taken: set[str] = set()
 
-    def __call__(self, file: str, *, plain: bool = True) -> Path:
+    def __call__(self, file: str, *, plain: bool = True) -> Location:
         """The file of a recording.
 
         Parameters
@@ -65,7 +71,7 @@ class Mirror:
 
         Returns
         -------
-        Path
+        Path or Url
             The recording's way below the base, with the suffix changed. With a short hash of that way where the name
             is taken, also where it differs in case only, or is too long.
         """
@@ -81,6 +87,8 @@ class Mirror:
         if not plain or str(target).casefold() in self._taken:
             target = PurePath(*parts, f"{_short(within.stem, _MAX_NAME - 40)}.{_digest(way)}{self._suffix}")
         self._taken.add(str(target).casefold())
+        if isinstance(self._folder, Url):
+            return self._folder.joined(target.as_posix())
         return self._folder / target
 
 

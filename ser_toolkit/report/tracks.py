@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ser_toolkit.data import atomic
-from ser_toolkit.errors import OutputError
+from ser_toolkit.data.locations import Url
+from ser_toolkit.data.remote import read_bytes
+from ser_toolkit.errors import OutputError, RemoteError
+from ser_toolkit.report.folders import make_folder
 from ser_toolkit.report.results import UNCERTAIN
 from ser_toolkit.report.timeline import intervals
 from ser_toolkit.report.track_names import Mirror, common_folder
 
 if TYPE_CHECKING:
+    from ser_toolkit.data.locations import Location
     from ser_toolkit.report.results import FileResult
     from ser_toolkit.report.timeline import Interval
 
@@ -24,12 +28,12 @@ _SUFFIXES = {"textgrid": ".TextGrid", "audacity": ".txt"}
 _AUDACITY = re.compile(r"\d+\.\d{6}\t\d+\.\d{6}\t(.*)")
 
 
-def write_textgrid(path: Path, result: FileResult, *, labels: Sequence[str]) -> None:
+def write_textgrid(path: Location, result: FileResult, *, labels: Sequence[str]) -> None:
     """Write the timeline of a recording as a Praat TextGrid.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         The file to make or replace, as one act: UTF-8, long form, with the interval tiers ``emotion`` and
         ``confidence`` from 0 to the end of the recording. What has no window is an interval without text.
     result : FileResult
@@ -61,12 +65,12 @@ def write_textgrid(path: Path, result: FileResult, *, labels: Sequence[str]) -> 
         grid.save(str(temporary), format="long_textgrid", includeBlankSpaces=True)
 
 
-def write_audacity(path: Path, result: FileResult, *, labels: Sequence[str]) -> None:
+def write_audacity(path: Location, result: FileResult, *, labels: Sequence[str]) -> None:
     """Write the timeline of a recording as labels for Audacity (File, Import, Labels).
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         The file to make or replace, as one act: UTF-8, a line per interval with start and end in seconds and the
         emotion, separated by tabs. What has no window has no line.
     result : FileResult
@@ -89,13 +93,13 @@ def write_audacity(path: Path, result: FileResult, *, labels: Sequence[str]) -> 
 
 
 def write_tracks(
-    folder: Path, results: Collection[FileResult], *, kind: Literal["textgrid", "audacity"], labels: Sequence[str]
+    folder: Location, results: Collection[FileResult], *, kind: Literal["textgrid", "audacity"], labels: Sequence[str]
 ) -> int:
     """Write a label track for every recording that has a timeline.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Url
         Made if it is not there. Tracks lie in it as the recordings lie below the folder that is common to all of
         them; a recording ``a/x.wav`` has ``a/x.TextGrid`` or ``a/x.txt``.
     results : collection of FileResult
@@ -131,7 +135,9 @@ def write_tracks(
         path = mirror(result.file)
         if not _is_free(path, kind, labels):
             path = mirror(result.file, plain=False)
-        _make_folder(path.parent, within=folder)
+        make_folder(path.parent, check=False)
+        if isinstance(folder, Path) and isinstance(path, Path):
+            _refuse_links_out(path.parent, within=folder)
         write(path, result, labels=labels)
         n += 1
     return n
@@ -150,12 +156,14 @@ def _one_line(label: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in label).split())
 
 
-def _is_free(path: Path, kind: str, labels: Sequence[str]) -> bool:
+def _is_free(path: Location, kind: str, labels: Sequence[str]) -> bool:
     """Whether nothing lies there but what was written here before."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode("utf-8") if isinstance(path, Url) else path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return True
+    except RemoteError as error:
+        return error.missing
     except (OSError, UnicodeDecodeError):
         return False
     if kind == "textgrid":
@@ -164,11 +172,6 @@ def _is_free(path: Path, kind: str, labels: Sequence[str]) -> bool:
     return all((found := _AUDACITY.fullmatch(line)) and found[1] in known for line in text.splitlines())
 
 
-def _make_folder(folder: Path, *, within: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        outside = not folder.resolve().is_relative_to(within.resolve())
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror or error}") from error
-    if outside:
+def _refuse_links_out(folder: Path, *, within: Path) -> None:
+    if not folder.resolve().is_relative_to(within.resolve()):
         raise OutputError(f"{folder} is a link out of {within}: tracks are not written there; name another folder")

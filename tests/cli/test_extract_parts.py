@@ -131,5 +131,5 @@ def test_refusals(cli, folder, tmp_path):
     assert done.code == 2 and "give a file, or --files-per-part" in done.err
     (tmp_path / "file").write_text("mine")
     done = cli("extract", folder, "-o", tmp_path / "file", "--files-per-part", 2)
-    assert done.code == 1 and "cannot be a folder of tables" in done.err
+    assert done.code == 1 and "the folder cannot be made" in done.err
     assert (tmp_path / "file").read_text() == "mine"

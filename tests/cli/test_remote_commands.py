@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 from remote_servers import bad_line
 
-from ser_toolkit.data import connection, remote
+from ser_toolkit.data import atomic, connection, remote
 from ser_toolkit.data.locations import Url, locate
 from ser_toolkit.data.remote_listing import files_under
 
@@ -182,6 +182,30 @@ def test_results_are_parts_there(cli, s3: str, files: Path, tmp_path: Path, monk
     assert [Path(row["file"]).name for row in rows] == ["one.wav", "two.wav"]
 
 
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_label_tracks_are_written_there(
+    kind: str, cli, request: pytest.FixtureRequest, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = request.getfixturevalue(kind)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", there)
+    out = locate(f"{there}{tmp_path}/there" if kind == "sftp" else f"s3://archive/{tmp_path.name}")
+    taken = "a transcript that somebody wrote"
+    remote.make_folder(out)
+    atomic.write_text(out / "two.txt", taken)
+    asked = ("analyze", files, "-m", "emodb", "--workers", 0)
+    for _ in range(2):  # tracks of the first run are replaced
+        done = cli(*asked, "--textgrid", out / "grids", "--audacity", out)
+        assert done.code == 0, done.err
+    cli(*asked, "--textgrid", tmp_path / "here/grids", "--audacity", tmp_path / "here")
+    far = {url.address.removeprefix(out.address): remote.read_bytes(url).decode()
+           for url in files_under(out, {".textgrid", ".txt"}).files}  # fmt: skip
+    assert far.pop("/two.txt") == taken
+    (renamed,) = (name for name in far if name.startswith("/two."))
+    far["/two.txt"] = far.pop(renamed)
+    here = tmp_path / "here"
+    assert far == {f"/{path.relative_to(here)}": path.read_text() for path in here.rglob("*.*")}
+
+
 def test_a_killed_run_over_files_there_goes_on(
     cli, s3: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +241,7 @@ def test_a_killed_run_over_files_there_goes_on(
             1,
             "can be read but not written to",
         ),
-        (("analyze", "x.wav", "--textgrid", "s3://bucket/tracks"), 2, "on this machine only"),
+        (("analyze", "x.wav", "--textgrid", "https://host/tracks"), 1, "can be read but not written to"),
         (("extract", "x.wav", "-o", "ftp://host/x.csv"), 2, "ftp:// cannot be read"),
         (("train", "x.csv", "--out", "s3://bucket/run"), 2, "on this machine only"),
         (("train", "https://me:SECRET@host/manifest.csv"), 2, "passwords are not taken from URLs"),

@@ -40,5 +40,5 @@ def test_no_result_is_a_table_all_the_same(tmp_path):
 
 def test_a_file_in_the_way_is_said(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(OutputError, match="cannot be a folder of tables"):
+    with pytest.raises(OutputError, match="the folder cannot be made"):
         write_parts(tmp_path / "out", results(1), ["anger"], kind="csv", n_files=2)
