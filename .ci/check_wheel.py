@@ -17,6 +17,7 @@ for wanted in (
     "ser_toolkit/models/emodb.md",
     "ser_toolkit/models/trilingual.onnx",
     "ser_toolkit/models/trilingual.md",
+    "ser_toolkit/models/mel.onnx",
     "ser_toolkit/py.typed",
     "ser_toolkit/data/silero_vad/silero_vad_16k_sequence.onnx",
     "ser_toolkit/data/silero_vad/LICENSE",
