@@ -1,6 +1,7 @@
 """`analyze` against a plain loop over the files, and against what its stages cost by themselves.
 
-The model is the paper's network, trained for one epoch before anything is timed.
+The model is the paper's network, trained for one epoch before anything is timed; ``default`` takes the default model,
+whose functionals the loop has from their extractor, as nobody else offers them.
 
 Usage: python benchmarks/analyze.py CORPORA [--rounds 3] [--files 160] [--feature egemaps] [--case NAME]...
 
@@ -26,6 +27,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +41,19 @@ from ser_toolkit.inference.collate import collate
 from ser_toolkit.inference.options import Options, usable_cores
 from ser_toolkit.inference.pipeline import Pipeline
 from ser_toolkit.inference.plan import Plan
+from ser_toolkit.models import bundled
 from ser_toolkit.plugin_registry import default_registry
 from ser_toolkit.recipe import METADATA_KEY, Recipe
 from ser_toolkit.recipe_components import entry_of
 from ser_toolkit.training.export import export
 
+Inputs = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""What a network takes, of a window."""
+
 BATCH = 4
 """Windows at a time in the bound, as workers do it."""
 
-CASES = ["no overlap", "ravdess", "long", "sessions", "warm cache"]
+CASES = ["no overlap", "ravdess", "long", "default", "sessions", "warm cache"]
 
 
 def network(corpora: Path, folder: Path) -> Path:
@@ -80,18 +86,36 @@ def variant(network: Path, folder: Path, *, feature: str, sliding: bool) -> Path
     return path
 
 
-def loop(files: list[Path], model: Path, hop_s: float) -> float:
-    """Seconds of a plain loop."""
+def as_manuals_have_it() -> Inputs:
+    """Inputs of the paper's network for a window, from librosa and opensmile."""
     import librosa
-    import onnxruntime
     import opensmile
+
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+
+    def compute(part: np.ndarray) -> dict[str, np.ndarray]:
+        mel = librosa.feature.melspectrogram(y=part, sr=16_000, n_fft=1024, hop_length=128, n_mels=128)
+        mel = librosa.power_to_db(mel, ref=np.max).astype(np.float32)
+        return {"mel": mel[None, None], "gemaps": smile.process_signal(part, 16_000).to_numpy(np.float32)}
+
+    return compute
+
+
+def by_its_extractors(model: Path) -> Inputs:
+    """Inputs of any model for a window, one extractor after the other."""
+    front = Plan(model=str(model)).front_end()
+    extractors = dict(front.features.extractors)
+    return lambda part: collate({key: f(part, 16_000)[None] for key, f in extractors.items()}, front.specs)
+
+
+def loop(files: list[Path], model: Path, hop_s: float, compute: Inputs) -> float:
+    """Seconds of a plain loop."""
+    import onnxruntime
     import soxr
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     names = [i.name for i in session.get_inputs()]
-    librosa.power_to_db(librosa.feature.melspectrogram(y=np.zeros(48_000, np.float32), sr=16_000))  # compiles
-    smile.process_signal(np.zeros(48_000, np.float32), 16_000)
+    compute(np.random.default_rng(0).standard_normal(48_000).astype(np.float32) / 10)  # compiles
     began = time.perf_counter()
     for file in files:
         y, sr = soundfile.read(file, dtype="float32", always_2d=True)
@@ -106,10 +130,7 @@ def loop(files: list[Path], model: Path, hop_s: float) -> float:
             starts.append(len(y) - window)
         for start in starts:
             part = y[start : start + window]
-            mel = librosa.feature.melspectrogram(y=part, sr=16_000, n_fft=1024, hop_length=128, n_mels=128)
-            mel = librosa.power_to_db(mel, ref=np.max).astype(np.float32)
-            gemaps = smile.process_signal(part, 16_000).to_numpy(np.float32)
-            inputs = {"mel": mel[None, None], "gemaps": gemaps}
+            inputs = compute(part)
             session.run(None, {name: inputs[name] for name in names})
     return time.perf_counter() - began
 
@@ -205,11 +226,13 @@ def joined(files: list[Path], folder: Path, n: int) -> list[Path]:
     return made
 
 
-def compare(name: str, files: list[Path], model: Path, *, hop_s: float, rounds: int) -> None:
+def compare(
+    name: str, files: list[Path], model: Path, *, hop_s: float, rounds: int, compute: Inputs | None = None
+) -> None:
     """Print a row: loop, analyze, bound, and their ratios."""
-    rows = []
+    rows, compute = [], compute or as_manuals_have_it()
     for _ in range(rounds):
-        plain = loop(files, model, hop_s)
+        plain = loop(files, model, hop_s, compute)
         ours, start, windows = analyze(files, model, hop_s)
         parts = bound(files, model, hop_s)
         rows.append((plain, ours, sum(parts.values()), start, windows, parts))
@@ -273,9 +296,10 @@ def main() -> None:
     cases = args.case or CASES
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trained = network(args.corpora, folder)
-        window = variant(trained, folder, feature=args.feature, sliding=False)
-        sliding = variant(trained, folder, feature=args.feature, sliding=True)
+        if cases != ["default"]:
+            trained = network(args.corpora, folder)
+            window = variant(trained, folder, feature=args.feature, sliding=False)
+            sliding = variant(trained, folder, feature=args.feature, sliding=True)
         print(f"{usable_cores()} cores, feature {args.feature}, {args.rounds} rounds\n")
         print(
             "| case | files | windows | times the loop | of the bound | loop s | analyze s | bound s | start-up s | "
@@ -289,6 +313,13 @@ def main() -> None:
         if "long" in cases:
             files = joined(sample(args.corpora / "ravdess", 400), folder, max(2, args.files // 16))
             compare("hop 0.75 s, 75 s recordings", files, sliding, hop_s=0.75, rounds=args.rounds)
+        if "default" in cases:
+            model = bundled.resolve(None)
+            given = {"rounds": args.rounds, "compute": by_its_extractors(model)}
+            files = sample(args.corpora, args.files)
+            compare(f"{bundled.DEFAULT}, no overlap, all corpora", files, model, hop_s=3.0, **given)
+            files = joined(sample(args.corpora / "ravdess", 400), folder, max(2, args.files // 16))
+            compare(f"{bundled.DEFAULT}, hop 0.75 s, 75 s recordings", files, model, hop_s=0.75, **given)
         if "sessions" in cases:
             sessions(sample(args.corpora, args.files), window, rounds=args.rounds)
         if "warm cache" in cases:

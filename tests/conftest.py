@@ -26,7 +26,6 @@ atexit.register(shutil.rmtree, os.environ["SER_TOOLKIT_CACHE"], ignore_errors=Tr
 
 # broken plugins are made here on purpose, and tests start processes that must not run tests in their turn
 os.environ.pop("SER_TOOLKIT_STRICT_PLUGINS", None)
-os.environ.pop("PYTEST_ADDOPTS", None)
 
 # what is started in the background of a script ignores Ctrl-C, and so would all that it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
