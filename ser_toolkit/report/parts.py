@@ -40,7 +40,10 @@ def remove_parts(folder: Location, kind: str, *, start: int) -> None:
             path = there.get(str(part_path(folder, number, kind)))
             if path is None:
                 break
-            remote.remove(path) if isinstance(path, Url) else path.unlink()
+            if isinstance(path, Url):
+                remote.remove(path)
+            else:
+                path.unlink()
     except (RemoteError, OSError) as error:
         raise OutputError(f"{display_path(folder)}: parts of an earlier run cannot be removed: {error}") from error
 
