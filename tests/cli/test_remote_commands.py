@@ -119,13 +119,15 @@ def parts(folder: str) -> dict[str, Url]:
     return {url.name: url for url in listing.files} if listing else {}
 
 
-@pytest.mark.parametrize("kind", ["s3", "sftp"])
-def test_a_folder_of_parts_is_written_there_and_gone_on_with(
-    kind: str, cli, request: pytest.FixtureRequest, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = request.getfixturevalue(kind)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", there)
-    out = f"{there}{tmp_path}/new/parts" if kind == "sftp" else f"s3://archive/{tmp_path.name}/parts"
+@pytest.fixture(params=["s3", "sftp"])
+def out(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of a folder that is not there yet."""
+    server = request.getfixturevalue(request.param)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    return f"{server}{tmp_path}/new/out" if request.param == "sftp" else f"s3://archive/{tmp_path.name}/out"
+
+
+def test_a_folder_of_parts_is_written_there_and_gone_on_with(cli, out: str, files: Path, tmp_path: Path) -> None:
     asked = ("extract", files, files / "one.wav", files / "gone.wav", "-o", out, "--files-per-part", "1",
              "--features", "melspec", "--window", "1", "--workers", "0")  # fmt: skip
     first = cli(*asked)
@@ -182,23 +184,17 @@ def test_results_are_parts_there(cli, s3: str, files: Path, tmp_path: Path, monk
     assert [Path(row["file"]).name for row in rows] == ["one.wav", "two.wav"]
 
 
-@pytest.mark.parametrize("kind", ["s3", "sftp"])
-def test_label_tracks_are_written_there(
-    kind: str, cli, request: pytest.FixtureRequest, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = request.getfixturevalue(kind)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", there)
-    out = locate(f"{there}{tmp_path}/there" if kind == "sftp" else f"s3://archive/{tmp_path.name}")
-    taken = "a transcript that somebody wrote"
-    remote.make_folder(out)
-    atomic.write_text(out / "two.txt", taken)
+def test_label_tracks_are_written_there(cli, out: str, files: Path, tmp_path: Path) -> None:
+    folder, taken = locate(out), "a transcript that somebody wrote"
+    remote.make_folder(folder)
+    atomic.write_text(folder / "two.txt", taken)
     asked = ("analyze", files, "-m", "emodb", "--workers", 0)
     for _ in range(2):  # tracks of the first run are replaced
-        done = cli(*asked, "--textgrid", out / "grids", "--audacity", out)
+        done = cli(*asked, "--textgrid", folder / "grids", "--audacity", out)
         assert done.code == 0, done.err
     cli(*asked, "--textgrid", tmp_path / "here/grids", "--audacity", tmp_path / "here")
-    far = {url.address.removeprefix(out.address): remote.read_bytes(url).decode()
-           for url in files_under(out, {".textgrid", ".txt"}).files}  # fmt: skip
+    far = {url.address.removeprefix(out): remote.read_bytes(url).decode()
+           for url in files_under(folder, {".textgrid", ".txt"}).files}  # fmt: skip
     assert far.pop("/two.txt") == taken
     (renamed,) = (name for name in far if name.startswith("/two."))
     far["/two.txt"] = far.pop(renamed)
