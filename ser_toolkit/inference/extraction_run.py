@@ -200,15 +200,15 @@ def extract(
         parts = [Part(path=target, items=items, layout=layout)]
     else:
         parts = parts_of(target, with_versions(items), layout, n_files=files_per_part)
-    found = kept_of(parts) if resume else [None] * len(parts)
-    left = [part for part, kept in zip(parts, found, strict=True) if kept is None]
+    earlier = kept_of(parts) if resume else [None] * len(parts)
+    left = [part for part, kept in zip(parts, earlier, strict=True) if kept is None]
     items = [item for part in left for item in part.items]
     if workers is None and engine == "local":
         workers = workers_for([i.found for i in items])
     run = Rows(items, plan, workers, timeout_s, watch, engine, address)
     for warning in warnings:
         run.say(f"warning: {warning}")
-    for part, kept in zip(parts, found, strict=True):
+    for part, kept in zip(parts, earlier, strict=True):
         if kept is not None:
             run.keep(part, kept)
     if left:
